@@ -1,0 +1,86 @@
+// What a call left behind: the durable event from which its rows, totals and mirrors are made.
+// It is written to the spool (and, with Redis, to the outbox) before the client's last byte,
+// and drained into SQL idempotently by (reservation id, kind).
+
+import type { BookedLine } from './line.js';
+import type { Usage, UsageSource } from './usage.js';
+
+export type EventKind = 'base' | 'late' | 'adjust' | 'reconciled';
+
+/** Who a call is for: foreign keys where known, text where not. Kept in the stub, so at most 2 KB. */
+export interface Attribution {
+  userId?: string;
+  agentId?: string;
+  agentName?: string;
+  agentType?: string;
+  projectId?: string;
+  keyId?: string;
+  conversation?: string;
+  task?: string;
+  person?: string;
+  occasion?: string;
+  issue?: string;
+  pullRequest?: string;
+  sessionId?: string;
+  endUser?: string;
+  tags?: Record<string, string>;
+}
+
+/** The part of an event that is known at reserve; reap copies it into the event that it makes. */
+export interface Stub {
+  attribution: Attribution;
+  provider: string;
+  model: string;
+  priceVersion: string;
+  startedAtMs: number;
+  stream: boolean;
+  requestId: string;
+}
+
+export type Outcome =
+  | 'completed'
+  | 'cut_by_budget'
+  | 'client_left'
+  | 'upstream_died'
+  | 'upstream_timeout'
+  | 'reaped'
+  | 'adjusted';
+
+/** The part that only the end knows. */
+export interface Reading {
+  /** The target that answered; the stub has the first of the plan. */
+  provider: string;
+  model: string;
+  priceVersion: string;
+  usage: Usage;
+  usageSource: UsageSource;
+  costNanoUsd: number;
+  outcome: Outcome;
+  finishReason: string | null;
+  endedAtMs: number;
+  /** From the request's arrival to the first byte of the answer. */
+  firstByteMs: number | null;
+  /** From dispatch to the last byte of the upstream. */
+  modelMs: number | null;
+  attempts: number;
+  estimatedInputTokens: number;
+  estimatedOutputTokens: number;
+  heldNanoUsd: number;
+  anomalies: readonly string[];
+}
+
+export interface UsageEvent {
+  /** The reservation's id, a UUIDv7 in ledger time: the row's `usage_date` is the day inside it. */
+  id: string;
+  kind: EventKind;
+  lines: BookedLine[];
+  stub: Stub;
+  /** Absent where nobody saw the end (a reaped call): the row is then marked estimated. */
+  reading?: Reading;
+  /** Ledger sequence number and epoch of the verb that booked it. */
+  seq: number;
+  epoch: number;
+  atMs: number;
+  /** Why, for an adjust. */
+  reason?: string;
+}

@@ -1,0 +1,30 @@
+// The spool is the write-ahead log of calls: `sent` (lines and stub, before the client's first
+// byte), `seen` (spend, once a beat), `ended` (the complete event, before its last byte) and
+// `drained`. `sent` and `seen` are written and survive kill -9; `ended` is fsynced in groups.
+
+import type { Amounts } from '../core/amount.js';
+import type { ReserveLine } from '../core/line.js';
+import type { UsageEvent } from '../core/usage-event.js';
+
+export interface SentRecord {
+  id: string;
+  lines: readonly ReserveLine[];
+  /** JSON of a `Stub`. */
+  stub: string;
+  /** What the prompt costs. */
+  floor: Amounts;
+}
+
+export interface Spool {
+  /** Resolves when the record is written (not fsynced). Rejects with `usage_log_unavailable`. */
+  sent(record: SentRecord): Promise<void>;
+  /** Fire and forget; written with the next group. */
+  seen(spends: readonly { id: string; seen: Amounts }[]): void;
+  /** Resolves when the event is durable (fsynced, or only written where another custodian has it). */
+  ended(event: UsageEvent, durability: 'fsync' | 'written'): Promise<void>;
+  /** A reservation that ended without an event (released after sent): its `sent` is void. */
+  released(id: string): void;
+  /** Bytes that wait for the drain, and whether new calls must be refused. */
+  state(): { pendingEvents: number; pendingBytes: number; full: boolean };
+  close(): Promise<void>;
+}
