@@ -1,0 +1,84 @@
+// Who there is and what limits them, as SQL has it: the rows that a call's path needs, read into
+// memory as one snapshot and exchanged whole when `config_version` moves. The hot path only looks
+// things up in it.
+
+import type { Unit } from './amount.js';
+import type { Mode, ScopeType } from './envelope.js';
+import type { JsonObject } from './json.js';
+import type { Calendar, Period } from './period.js';
+
+export interface ProjectRow {
+  id: string;
+  name: string;
+  ownerId: string;
+  isActive: boolean;
+}
+
+export interface AgentRow {
+  id: string;
+  name: string;
+  type: string;
+  projectId: string | null;
+  modelConfig: JsonObject;
+  isActive: boolean;
+}
+
+export type AdminRole = 'owner' | 'finance' | 'operator';
+
+export interface KeyRow {
+  id: string;
+  publicId: string;
+  secretHash: Buffer;
+  kind: 'agent' | 'admin';
+  role: AdminRole | null;
+  agentId: string | null;
+  userId: string | null;
+  allowedModels: readonly string[] | null;
+  expiresAtMs: number | null;
+  disabledAtMs: number | null;
+  revokedAtMs: number | null;
+  /** After rotation the old key still works until then. */
+  graceUntilMs: number | null;
+}
+
+/** One active row of `budget_limits`. */
+export interface LimitRow {
+  id: string;
+  name: string;
+  scopeType: ScopeType;
+  /** UUID of the project or agent; null for every other scope. */
+  scopeId: string | null;
+  scopeAgentType: string | null;
+  /** The value of every other scope; `*` is a template: one envelope a value. */
+  scopeKey: string | null;
+  unit: Unit;
+  /** In the unit: nano-USD, tokens, requests or calls at once. */
+  amount: number;
+  period: Period;
+  calendar: Calendar;
+  mode: Mode;
+  strict: boolean;
+  visible: boolean;
+  onLedgerDown: 'refuse' | 'continue';
+  version: number;
+  thresholds: readonly number[];
+}
+
+/** One row of `budgets`: the token envelope of an agent. */
+export interface TokenBudgetRow {
+  id: string;
+  agentId: string;
+  allocatedTokens: number;
+  /** From the same sequence as limits. */
+  version: number;
+}
+
+export interface DirectorySnapshot {
+  /** `config_version` when it was read. */
+  version: number;
+  keysByPublicId: ReadonlyMap<string, KeyRow>;
+  projects: ReadonlyMap<string, ProjectRow>;
+  agents: ReadonlyMap<string, AgentRow>;
+  limits: readonly LimitRow[];
+  tokenBudgetsByAgent: ReadonlyMap<string, TokenBudgetRow>;
+}
