@@ -170,6 +170,8 @@ export interface OpenHold {
 
 export interface Ledger {
   readonly kind: 'memory' | 'redis';
+  /** Ledger time by the offset of the last reply; ids, labels and leases are made from it. */
+  nowMs(): number;
   reserve(request: ReserveRequest): Promise<ReserveReply>;
   extend(request: ExtendRequest): Promise<ExtendReply>;
   beat(request: BeatRequest): Promise<BeatReply>;
