@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// The command `purser`: sets up what is stale, then hands its arguments to the gateway's main.
+
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT, setUp, tellFailures } from './setup.mjs';
+
+await tellFailures(async () => {
+  await setUp();
+  const main = join(ROOT, 'dist', 'main.js');
+  process.argv[1] = main;
+  await import(pathToFileURL(main).href);
+});
