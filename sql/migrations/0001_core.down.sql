@@ -1,0 +1,20 @@
+-- Takes the core away, with all that it holds.
+drop table if exists webhooks;
+drop table if exists agent_memory;
+drop table if exists notifications;
+drop table if exists budget_limits;
+drop function if exists make_token_usage_partitions(date, integer);
+drop table if exists token_usage;
+drop table if exists turns;
+drop table if exists tasks;
+drop table if exists pull_requests;
+drop table if exists github_issues;
+drop table if exists messages;
+drop table if exists conversation_participants;
+drop table if exists conversations;
+drop table if exists occasions;
+drop table if exists persons;
+drop table if exists agents;
+drop table if exists projects;
+drop table if exists users;
+drop function if exists set_updated_at();

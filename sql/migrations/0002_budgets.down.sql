@@ -1,0 +1,2 @@
+-- Takes the token envelopes away.
+drop table if exists budgets;

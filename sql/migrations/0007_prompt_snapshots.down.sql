@@ -1,0 +1,2 @@
+-- Takes the prompt snapshots away.
+drop table if exists prompt_snapshots;

@@ -1,0 +1,2 @@
+-- Takes the figures of turns away.
+drop table if exists turn_metrics;
