@@ -1,6 +1,7 @@
 // The wire to SQL as stores use it: the same for PostgreSQL and for the embedded PGlite.
 // Types on the way back: bigint is a number (a BigInt where a number would not be exact), numeric
-// and date are text, timestamptz is a Date, jsonb is parsed, bytea is a Buffer.
+// and date are text, timestamptz is a Date, jsonb is parsed, bytea is a Buffer. (A null inside an
+// SQL array comes back as the text NULL: select such things as jsonb.)
 // On the way in: arrays for `unnest($1::uuid[], ...)`; jsonb takes an object or array and not its
 // text, but an *array* of jsonb goes as text[] and is cast in SQL (an array in it would nest).
 

@@ -100,7 +100,7 @@ function adapt(sql: Sql, kind: DatabaseKind): Database {
     kind,
     ...queryable(sql, kind),
     async transaction(body) {
-      // The package unwraps arrays of promises in its answer; ours is handed round it instead.
+      // The package's answer type is changed by arrays in it; ours is handed round it instead.
       let answer: Awaited<ReturnType<typeof body>> | undefined;
       await sql.begin(async (tx) => {
         answer = await body(queryable(tx as unknown as Sql, kind));
@@ -123,7 +123,9 @@ function queryable(sql: Sql, kind: DatabaseKind): Queryable {
   const prepare = kind === 'postgres';
   return {
     async query<Row>(text: string, params: readonly unknown[] = []) {
-      const rows = await sql.unsafe(text, params as never[], { prepare });
+      // The package takes an array's type from its first element; 0 lets the server say it.
+      const values = params.map((value) => (Array.isArray(value) ? sql.typed(value, 0) : value));
+      const rows = await sql.unsafe(text, values as never[], { prepare });
       return [...rows] as Row[];
     },
     async run(text) {

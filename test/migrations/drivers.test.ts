@@ -1,0 +1,101 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { sqlState } from '#src/drivers/database.js';
+import { openPglite } from '#src/drivers/pglite.js';
+import { eachDatabase } from '../support/databases.js';
+
+const VALUES = `select 5::bigint as small, 9007199254740993::bigint as large, 1.50::numeric as money,
+  date '2026-11-21' as day, timestamptz '2026-11-21 09:41Z' as at, '[{"a": 1}]'::jsonb as lines,
+  '\\xff'::bytea as bytes, array['x', 'NULL'] as texts`;
+
+eachDatabase('values come back exact and in the same types', async ({ database }) => {
+  const [row] = await database.query(VALUES);
+  expect(row).toEqual({
+    small: 5,
+    large: 9007199254740993n,
+    money: '1.50',
+    day: '2026-11-21',
+    at: new Date('2026-11-21T09:41:00Z'),
+    lines: [{ a: 1 }],
+    bytes: Buffer.from([255]),
+    texts: ['x', 'NULL'],
+  });
+});
+
+eachDatabase('arrays go in as columns of unnest, jsonb and exact numbers too', async (fresh) => {
+  const rows = await fresh.database.query(
+    `select id, amount, lines::jsonb as lines, at, $5::jsonb as whole
+     from unnest($1::uuid[], $2::bigint[], $3::text[], $4::timestamptz[])
+       as t(id, amount, lines, at)`,
+    [
+      ['00000000-0000-7000-8000-000000000001', null],
+      [9007199254740991, 9007199254740993n],
+      [JSON.stringify([{ e: 'x"\\' }]), null],
+      [new Date('2026-11-21T00:00:00Z'), null],
+      [{ e: 1 }],
+    ],
+  );
+  expect(rows).toEqual([
+    {
+      id: '00000000-0000-7000-8000-000000000001',
+      amount: 9007199254740991,
+      lines: [{ e: 'x"\\' }],
+      at: new Date('2026-11-21T00:00:00Z'),
+      whole: [{ e: 1 }],
+    },
+    { id: null, amount: 9007199254740993n, lines: null, at: null, whole: [{ e: 1 }] },
+  ]);
+});
+
+eachDatabase(
+  'a transaction that throws leaves nothing and the connection usable',
+  async (fresh) => {
+    const { database } = fresh;
+    await database.run('create table t (n integer primary key)');
+    const body = database.transaction(async (tx) => {
+      await tx.query('insert into t values (1)');
+      await tx.query('insert into t values (1)');
+    });
+    const error = await body.catch((thrown: unknown) => thrown);
+    expect(sqlState(error)).toBe('23505');
+    expect(await database.query('select * from t')).toEqual([]);
+    const answer = await database.transaction(async (tx) => {
+      await tx.query('insert into t values (2)');
+      return tx.query<{ n: number }>('select n from t');
+    });
+    expect(answer).toEqual([{ n: 2 }]);
+    expect(await database.query('select n from t')).toEqual([{ n: 2 }]);
+  },
+);
+
+eachDatabase('a broken statement among several keeps none of them', async ({ database }) => {
+  await expect(database.run('create table a (n int); select 1/0')).rejects.toThrow('division');
+  expect(await database.query("select to_regclass('a') as a")).toEqual([{ a: null }]);
+});
+
+test('PGlite keeps its rows over a restart and leaves no socket behind', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'purser-test-'));
+  const dir = join(folder, 'pglite');
+  const sockets = async () =>
+    (await readdir(tmpdir())).filter((name) => /^purser-\w{6}$/.test(name));
+  const before = await sockets();
+  const first = await openPglite({ at: { dir } });
+  await first.database.run('create table t (n integer); insert into t values (7)');
+  await first.close();
+  const second = await openPglite({ at: { dir } });
+  expect(await second.database.query('select n from t')).toEqual([{ n: 7 }]);
+  await second.database.close();
+  expect((await sockets()).filter((name) => !before.includes(name))).toEqual([]);
+  await rm(folder, { recursive: true });
+});
+
+test('a directory that cannot be opened is told with a remedy', async () => {
+  const opened = openPglite({ at: { dir: '/proc/purser' } });
+  await expect(opened).rejects.toMatchObject({
+    name: 'OperatorError',
+    message: expect.stringContaining('/proc/purser'),
+    remedy: expect.stringContaining('DATABASE_URL'),
+  });
+});
