@@ -106,6 +106,7 @@ export interface Plan {
 export interface Estimate {
   /** Bound on the prompt; exact where a public tokenizer counts it. */
   inputTokens: number;
+  inputExact: boolean;
   /** The output bound that is sent upstream, for each of `choices`. */
   outputTokensMax: number;
   /** Whether the bound must be written into the request. */

@@ -81,6 +81,8 @@ export interface UsageEvent {
   seq: number;
   epoch: number;
   atMs: number;
+  /** The ledger could not be reached at the end: whoever replays the spool books it there. */
+  unbooked?: true;
   /** Why, for an adjust. */
   reason?: string;
 }

@@ -1,0 +1,53 @@
+// What a wire format must be able to do for the flow: write the request for a target, read the
+// answer as it passes, and end a stream properly. Dialects are data and pure functions.
+
+import type { CallBody, ProviderQuirks } from './call.js';
+import type { Problem } from './errors.js';
+import type { JsonObject } from './json.js';
+import type { Usage } from './usage.js';
+
+export interface BodyEdits {
+  model: string;
+  /** The output bound to write into the request; null leaves the client's own. */
+  bound: { member: string; tokens: number } | null;
+  /** Whether usage is asked of a stream. */
+  askUsage: boolean;
+}
+
+/** Reads one answering stream: splits it into whole events, and notes what the meter needs. */
+export interface StreamReader {
+  /** Bytes that may go out in this tick: whole events, the terminator and usage-only ones held. */
+  push(chunk: Buffer): readonly Buffer[];
+  /** The upstream ended cleanly: what is left of a tail. */
+  end(): readonly Buffer[];
+  /** Output text seen since the last take; to be counted. */
+  takeText(): string;
+  readonly textEvents: number;
+  readonly usage: Usage | undefined;
+  readonly anomalies: readonly string[];
+  readonly model: string | undefined;
+  readonly finishReason: string | null;
+  readonly sawChoiceFinished: boolean;
+  readonly terminated: boolean;
+  /** The message of an error event inside the stream. */
+  readonly failure: string | undefined;
+}
+
+/** What a whole (not streamed) answer says. */
+export interface AnswerReading {
+  usage?: Usage;
+  anomalies: readonly string[];
+  finishReason: string | null;
+  text: string;
+  model?: string;
+}
+
+export interface Dialect {
+  writeBody(body: CallBody, edits: BodyEdits): Uint8Array[];
+  createReader(options: { wantsUsage: boolean; quirks: ProviderQuirks }): StreamReader;
+  readAnswer(json: JsonObject, quirks: ProviderQuirks): AnswerReading;
+  /** The terminator with our comment line in its own block. */
+  writeDone(comment: string): Buffer;
+  /** An error event, after which the connection closes without a terminator. */
+  writeFailure(problem: Problem): Buffer;
+}
