@@ -26,10 +26,12 @@ export function parseUsd(value: string | number): NanoUsd | undefined {
   return nano <= BigInt(AMOUNT_MAX) ? Number(nano) : undefined;
 }
 
-// A small number prints as 1e-7: toFixed(9) is exact to the nano for what config can hold.
+// A small number prints as 1e-7. What has more than nine places is refused, not rounded.
 function plainDecimal(value: number): string {
   const text = String(value);
-  return text.includes('e') ? value.toFixed(9) : text;
+  if (!text.includes('e')) return text;
+  const fixed = value.toFixed(9);
+  return Number(fixed) === value ? fixed : text;
 }
 
 /** USD with at least six and at most nine fractional digits: `1.204310`, `0.000172125`. */
