@@ -27,11 +27,11 @@ begin
     end if;
     if (new.amount_usd, new.amount_tokens, new.amount_requests, new.amount_concurrency,
         new.action_on_exceed, new.on_ledger_down, new.raise_amount, new.raise_until,
-        new.time_zone, new.week_start, new.anchor_day, new.strict, new.is_active)
+        new.time_zone, new.week_start, new.anchor_day, new."strict", new.is_active)
       is not distinct from
        (old.amount_usd, old.amount_tokens, old.amount_requests, old.amount_concurrency,
         old.action_on_exceed, old.on_ledger_down, old.raise_amount, old.raise_until,
-        old.time_zone, old.week_start, old.anchor_day, old.strict, old.is_active) then
+        old.time_zone, old.week_start, old.anchor_day, old."strict", old.is_active) then
       new.version = old.version;
       return new;
     end if;

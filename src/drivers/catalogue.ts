@@ -43,13 +43,17 @@ export async function verifyDatabase(options: MigrateOptions): Promise<Finding[]
 async function compareSchema(database: Database, sqlDir: string): Promise<Finding> {
   const wanted = await readFile(join(sqlDir, 'schema.sql'), 'utf8');
   const live = await describeSchema(database, sqlDir);
-  const known = new Set(wanted.split('\n'));
-  const strange = live.split('\n').find((line) => !known.has(line));
-  const found = new Set(live.split('\n'));
-  const missing = wanted.split('\n').find((line) => !found.has(line));
+  const missing = firstLineNotIn(wanted, live);
+  const strange = firstLineNotIn(live, wanted);
   return {
     check: 'the schema is the one of sql/schema.sql',
     passed: live === wanted,
-    remedy: `Missing: ${missing?.trim() ?? 'nothing'}. Not known: ${strange?.trim() ?? 'nothing'}.`,
+    remedy: `Missing: ${missing ?? 'nothing'}. Not known: ${strange ?? 'nothing'}.`,
   };
+}
+
+function firstLineNotIn(text: string, other: string): string | undefined {
+  const lines = (of: string) => of.split('\n').map((line) => line.trim().replace(/,$/, ''));
+  const known = new Set(lines(other));
+  return lines(text).find((line) => !known.has(line));
 }

@@ -28,7 +28,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgresUrl = process.env.TEST_DATABASE_URL;
   const [redis, postgres] = await Promise.all([
     redisUrl ? undefined : startRedis(join(folder, 'redis')),
-    postgresUrl ? undefined : startPostgres(join(folder, 'postgres')),
+    postgresUrl ? undefined : startPostgres(join(folder, 'postgres'), ['-c', 'fsync=off']),
   ]);
   project.provide('redisUrl', redisUrl || url(redis));
   project.provide('postgresUrl', postgresUrl || url(postgres));
