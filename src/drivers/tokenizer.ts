@@ -1,0 +1,123 @@
+// The door to tiktoken. Little texts are counted on the loop, where the encoder was loaded at
+// start; everything else in one worker, which is started again if it dies.
+
+import { Worker } from 'node:worker_threads';
+import { CodedError } from '../core/errors.js';
+import type { Encoding } from '../rules/tokens/encoding.js';
+import { type Encoder, loadEncoder } from './tokenizer-encoder.js';
+import type { CountReply, CountRequest } from './tokenizer-worker.js';
+
+export interface TokenizerOptions {
+  /**
+   * Encodings that little texts are counted in on the loop. Each is loaded at once, which blocks
+   * for 0.1 to 0.3 s: open the tokenizer before listening. The others go to the worker.
+   */
+  loopEncodings?: readonly Encoding[];
+  /** Encodings that the worker loads at once, so that the first call does not wait. */
+  workerEncodings?: readonly Encoding[];
+  /** The most that one call counts on the loop, in UTF-16 units over all its texts. */
+  loopUnitsMax?: number;
+}
+
+export interface Tokenizer {
+  /** Tokens of one text: a number where it is little, else a promise. */
+  count(encoding: Encoding, text: string): number | Promise<number>;
+  /** The same for many texts at once, in their order: one message to the worker at the most. */
+  countAll(encoding: Encoding, texts: readonly string[]): number[] | Promise<number[]>;
+  /** Ends the worker; counts that are under way are rejected. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(counts: number[]): void;
+  reject(error: Error): void;
+}
+
+// 2 KB take half a millisecond; handing them to the worker would cost the loop 0.05 ms and the
+// call a wait behind others.
+const LOOP_UNITS_MAX = 2_048;
+
+export function openTokenizer(options: TokenizerOptions = {}): Tokenizer {
+  const loopUnitsMax = options.loopUnitsMax ?? LOOP_UNITS_MAX;
+  const pool = new CountingWorker();
+  const onLoop = new Map<Encoding, Encoder>();
+  for (const encoding of options.loopEncodings ?? []) onLoop.set(encoding, loadEncoder(encoding));
+  for (const encoding of options.workerEncodings ?? []) {
+    // A worker that cannot load says so to the first call that needs it.
+    pool.count(encoding, []).catch(() => undefined);
+  }
+
+  function countAll(encoding: Encoding, texts: readonly string[]): number[] | Promise<number[]> {
+    const encoder = onLoop.get(encoding);
+    const units = texts.reduce((sum, text) => sum + text.length, 0);
+    if (units === 0) return texts.map(() => 0);
+    if (encoder === undefined || units > loopUnitsMax) return pool.count(encoding, texts);
+    return texts.map((text) => encoder.count(text));
+  }
+
+  return {
+    countAll,
+    count(encoding, text) {
+      const counts = countAll(encoding, [text]);
+      return Array.isArray(counts) ? (counts[0] ?? 0) : counts.then(([first]) => first ?? 0);
+    },
+    async close() {
+      for (const encoder of onLoop.values()) encoder.free();
+      onLoop.clear();
+      await pool.close();
+    },
+  };
+}
+
+class CountingWorker {
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #closed = false;
+  #lastId = 0;
+
+  count(encoding: Encoding, texts: readonly string[]): Promise<number[]> {
+    if (this.#closed) return Promise.reject(ended('is closed'));
+    const worker = this.#started();
+    this.#lastId += 1;
+    const request: CountRequest = { id: this.#lastId, encoding, texts };
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(request.id, { resolve, reject });
+      worker.ref();
+      worker.postMessage(request);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const worker = this.#worker;
+    this.#drop(worker, ended('was closed'));
+    await worker?.terminate();
+  }
+
+  #started(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(new URL('./tokenizer-worker.js', import.meta.url));
+    worker.on('message', (reply: CountReply) => {
+      this.#waiting.get(reply.id)?.resolve(reply.counts);
+      this.#waiting.delete(reply.id);
+      // An idle worker must not keep the process alive.
+      if (this.#waiting.size === 0) worker.unref();
+    });
+    worker.on('error', (error) => this.#drop(worker, ended('failed', error)));
+    worker.on('exit', () => this.#drop(worker, ended('ended')));
+    this.#worker = worker;
+    return worker;
+  }
+
+  #drop(worker: Worker | undefined, error: Error): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function ended(how: string, cause?: Error): CodedError {
+  const told = cause === undefined ? '' : `: ${cause.message}`;
+  return new CodedError('internal_error', `the tokenizer's worker ${how}${told}`);
+}
