@@ -1,0 +1,87 @@
+// The log: one JSON object a line for machines, one short line for people at a terminal. Whatever
+// is said, a registered secret never leaves through here: lines are searched for the values
+// themselves, so it does not matter in which field or message one was hidden.
+
+import { destination, pino } from 'pino';
+import { isJsonObject, parseJson } from '../core/json.js';
+import type { Log, LogFields } from '../core/log.js';
+
+export interface LogOptions {
+  level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** One-liners for people instead of JSON. */
+  pretty: boolean;
+  secrets?: readonly string[];
+  /** Where lines go; standard output if absent. */
+  write?: (line: string) => void;
+}
+
+export interface OpenLog extends Log {
+  /** From now on this value is masked in every line. Values under 8 characters are not. */
+  addSecret(secret: string): void;
+  /** Writes out what is buffered; for the end of the program. */
+  flush(): void;
+}
+
+const MASK = '[redacted]';
+const SECRET_LENGTH_MIN = 8;
+const OWN_KEY = /sk-purser-([0-9A-Za-z]{12})-[0-9A-Za-z]{38}/g;
+const LEVEL_NAMES: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
+
+export function openLog(options: LogOptions): OpenLog {
+  const secrets = new Set<string>();
+  const addSecret = (secret: string) => {
+    if (secret.length < SECRET_LENGTH_MIN) return;
+    secrets.add(secret);
+    // Inside JSON a quote or a backslash of the secret has another look.
+    secrets.add(JSON.stringify(secret).slice(1, -1));
+  };
+  for (const secret of options.secrets ?? []) addSecret(secret);
+
+  const out = options.write ? undefined : destination({ fd: 1, sync: false });
+  const writeLine = options.write ?? ((line: string) => out?.write(line));
+  const write = (line: string) => {
+    const clean = mask(line, secrets);
+    writeLine(options.pretty ? prettyLine(clean) : clean);
+  };
+  const writer = pino(
+    { level: options.level, base: null, serializers: { error: errorFields } },
+    { write },
+  );
+  const say = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: LogFields, text: string) =>
+    writer[level](fields, text);
+  return {
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    addSecret,
+    flush: () => out?.flushSync(),
+  };
+}
+
+function mask(line: string, secrets: ReadonlySet<string>): string {
+  let clean = line.includes('sk-purser-') ? line.replace(OWN_KEY, `sk-purser-$1-${MASK}`) : line;
+  for (const secret of secrets) {
+    if (clean.includes(secret)) clean = clean.replaceAll(secret, MASK);
+  }
+  return clean;
+}
+
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack, cause } = error;
+  return { name, message, stack, ...(cause ? { cause: errorFields(cause) } : {}) };
+}
+
+/** `09:41:07 warn  the ledger is slow  ms=120`. */
+function prettyLine(line: string): string {
+  const entry = parseJson(line);
+  if (!isJsonObject(entry)) return line;
+  const { time, level, msg, ...fields } = entry;
+  const clock = new Date(Number(time)).toISOString().slice(11, 19);
+  const name = LEVEL_NAMES[Number(level)] ?? String(level);
+  const rest = Object.entries(fields)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+  return `${clock} ${name.padEnd(5)} ${String(msg ?? '')}${rest ? `  ${rest}` : ''}\n`;
+}
