@@ -164,7 +164,10 @@ function histogramSeries(
   labels: string[],
   edges: readonly number[],
 ): Histogram {
-  const rows = new Map<string, { labels: Record<string, string>; buckets: number[]; sum: number }>();
+  const rows = new Map<
+    string,
+    { labels: Record<string, string>; buckets: number[]; sum: number }
+  >();
   register(registry, name, help, 'histogram', () => {
     const samples: Sample[] = [];
     for (const row of rows.values()) {

@@ -1,0 +1,98 @@
+// All doors of the gateway. Hono only routes: paths are matched as they came, undecoded, and every
+// handler writes to Node's own response. A path that is not in this table is 404, a method that is
+// not is 405; nothing is ever passed on unknown.
+
+import { type Context, type Handler, Hono } from 'hono';
+import { type Problem, refuse } from '../../core/errors.js';
+import type { CallerDoors } from './caller-doors.js';
+import { answerProblem, answerText, type Exchange } from './exchange.js';
+import { answerAlive, answerMetrics, answerReady, type OperatorDoorsDeps } from './health.js';
+import type { Proxy } from './proxy.js';
+
+type Bindings = { Bindings: Exchange };
+export type Door = (exchange: Exchange, context: Context<Bindings>) => void | Promise<void>;
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+export interface Doors {
+  clients?: { proxy: Proxy; caller: CallerDoors };
+  operators?: OperatorDoorsDeps;
+  /** Further doors, such as those of the admin API: method, path, door. */
+  more?: readonly (readonly [Method, string, Door])[];
+}
+
+export interface App {
+  /** Answers the request; resolves when its door has done its work. */
+  dispatch(exchange: Exchange): void | Promise<void>;
+}
+
+const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
+// Hono wants something handed back; what the client gets was written before.
+const WRITTEN = new Response(null);
+
+export function createApp(doors: Doors): App {
+  const app = new Hono<Bindings>({ getPath: (_request, options) => options?.env?.path ?? '' });
+  const add = (method: Method, path: string, door: Door): void => {
+    const handler: Handler<Bindings> = (context) => {
+      const done = door(context.env, context);
+      return done ? done.then(() => WRITTEN) : WRITTEN;
+    };
+    app.on(method, path, handler);
+  };
+  if (doors.clients) addClientDoors(add, doors.clients);
+  if (doors.operators) addOperatorDoors(add, doors.operators);
+  for (const [method, path, door] of doors.more ?? []) add(method, path, door);
+  app.notFound((context) => {
+    const { path, incoming } = context.env;
+    const found = METHODS.filter((method) => app.router.match(method, path)[0].length > 0);
+    const allowed = found.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    if (incoming.method === 'OPTIONS' && (allowed.length > 0 || path === '*')) {
+      answerText(context.env, 204, '', { allow: [...allowed, 'OPTIONS'].join(', ') });
+    } else answerProblem(context.env, allowed.length > 0 ? wrongMethod(allowed) : unknown(path));
+    return WRITTEN;
+  });
+  app.onError((error) => {
+    throw error;
+  });
+  return {
+    dispatch(exchange) {
+      const { incoming } = exchange;
+      // Node leaves the body of an answer to HEAD out by itself.
+      const method = incoming.method === 'HEAD' ? 'GET' : incoming.method;
+      const request = { method, url: `http://purser${incoming.url}` } as unknown as Request;
+      const done = app.fetch(request, exchange);
+      return done instanceof Promise ? done.then(() => undefined) : undefined;
+    },
+  };
+}
+
+type Add = (method: Method, path: string, door: Door) => void;
+
+function addClientDoors(add: Add, { proxy, caller }: NonNullable<Doors['clients']>): void {
+  for (const prefix of ['/v1', '/openai/v1', '']) {
+    add('POST', `${prefix}/chat/completions`, (exchange) => proxy.chat(exchange));
+    add('GET', `${prefix}/models`, (exchange) => caller.listModels(exchange));
+    add('GET', `${prefix}/models/:id{.+}`, (exchange, context) =>
+      caller.showModel(exchange, context.req.param('id') ?? ''),
+    );
+    add('GET', `${prefix}/budget`, (exchange) => caller.showBudget(exchange));
+  }
+}
+
+function addOperatorDoors(add: Add, deps: OperatorDoorsDeps): void {
+  for (const path of ['/healthz', '/health/liveliness']) add('GET', path, answerAlive);
+  for (const path of ['/readyz', '/health/readiness']) {
+    add('GET', path, (exchange) => answerReady(exchange, deps));
+  }
+  if (deps.metrics) add('GET', '/metrics', (exchange) => answerMetrics(exchange, deps));
+}
+
+function unknown(path: string): Problem {
+  const shown = JSON.stringify(path.slice(0, 200));
+  return refuse('unknown_endpoint', `There is nothing at ${shown}.`).refused;
+}
+
+function wrongMethod(allowed: readonly string[]): Problem {
+  const allow = allowed.join(', ');
+  return refuse('method_not_allowed', `Only ${allow} may be used here.`, { headers: { allow } })
+    .refused;
+}

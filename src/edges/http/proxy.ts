@@ -1,0 +1,130 @@
+// The door of the main job: bytes become a Call, the flow handles it, and a refusal that it hands
+// back becomes the error envelope. The key is looked at before the body is read, so that nobody
+// without one can make us hold megabytes.
+
+import type { Call, CallBody, Caller } from '../../core/call.js';
+import type { Clock } from '../../core/clock.js';
+import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
+import type { Log } from '../../core/log.js';
+import { type BodyOptions, readBody } from './body.js';
+import { answerProblem, type Exchange } from './exchange.js';
+import { claimsOf, credentialOf, idempotencyKeyOf, maxCostOf, passHeadersOf } from './headers.js';
+import { createSink, type NodeSink } from './sink.js';
+
+export interface ProxyDeps {
+  clock: Clock;
+  log: Log;
+  /** Does the whole call and resolves when it is over; a refusal is answered here. */
+  handle(call: Call): Promise<Refused | undefined>;
+  authenticate(part: Pick<Call, 'credential' | 'claims'>): Caller | Refused;
+  readChatCall(raw: Buffer): CallBody | Refused;
+}
+
+export interface ProxyOptions extends BodyOptions {
+  /** Calls at once, over which new ones are refused. */
+  callsMax: number;
+}
+
+export interface Proxy {
+  /** Resolves when the call is over, whatever came of it. */
+  chat(exchange: Exchange): Promise<void>;
+  callsOpen(): number;
+  /** The connection's reader has left: its calls end. */
+  leave(exchange: Exchange): void;
+}
+
+export function createProxy(deps: ProxyDeps, options: ProxyOptions): Proxy {
+  const sinks = new Map<Exchange, NodeSink>();
+  const twins = new Set<string>();
+  let open = 0;
+
+  const run = async (exchange: Exchange): Promise<Refused | undefined> => {
+    const read = await readCall(exchange, deps, options);
+    if (read === undefined || isRefused(read)) return read;
+    const { incoming, outgoing, requestId } = exchange;
+    const closing = (): Record<string, string> =>
+      exchange.draining() ? { connection: 'close' } : {};
+    const sink = createSink(outgoing, requestId, closing);
+    if (incoming.socket.destroyed || incoming.socket.readableEnded) sink.leave();
+    const twin = read.idempotencyKey && `${read.credential}\n${read.idempotencyKey}`;
+    if (twin !== undefined) {
+      if (twins.has(twin)) return refuse('idempotency_in_progress', TWIN);
+      twins.add(twin);
+    }
+    sinks.set(exchange, sink);
+    try {
+      return await deps.handle({ ...read, sink });
+    } finally {
+      sinks.delete(exchange);
+      if (twin !== undefined) twins.delete(twin);
+    }
+  };
+  return {
+    async chat(exchange) {
+      const busy = exchange.draining()
+        ? DRAINING
+        : open >= options.callsMax
+          ? OVERLOADED
+          : undefined;
+      if (busy) return answerProblem(exchange, busy);
+      open += 1;
+      try {
+        const refused = await run(exchange);
+        if (refused) answerProblem(exchange, refused.refused);
+      } catch (error) {
+        answerFailure(exchange, error, deps.log);
+      } finally {
+        open -= 1;
+      }
+    },
+    callsOpen: () => open,
+    leave: (exchange) => sinks.get(exchange)?.leave(),
+  };
+}
+
+async function readCall(
+  exchange: Exchange,
+  deps: ProxyDeps,
+  options: ProxyOptions,
+): Promise<Omit<Call, 'sink'> | Refused | undefined> {
+  const { incoming, requestId, arrivedMs } = exchange;
+  const { headers } = incoming;
+  const credential = credentialOf(incoming);
+  if (isRefused(credential)) return credential;
+  const caller = deps.authenticate({ credential, claims: {} });
+  if (isRefused(caller)) return caller;
+  const idempotencyKey = idempotencyKeyOf(headers);
+  if (isRefused(idempotencyKey)) return idempotencyKey;
+  const maxCostNanoUsd = maxCostOf(headers);
+  if (isRefused(maxCostNanoUsd)) return maxCostNanoUsd;
+  const raw = await readBody(exchange, options);
+  if (raw === undefined || isRefused(raw)) return raw;
+  const body = deps.readChatCall(raw);
+  if (isRefused(body)) return body;
+  return {
+    operation: 'chat',
+    requestId,
+    arrivedMs,
+    credential,
+    claims: claimsOf(headers, body.endUser),
+    ...(maxCostNanoUsd !== undefined && { maxCostNanoUsd }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    passHeaders: passHeadersOf(headers),
+    body,
+  };
+}
+
+function answerFailure(exchange: Exchange, error: unknown, log: Log): void {
+  log.error({ requestId: exchange.requestId, error }, 'a call failed inside the gateway');
+  if (exchange.outgoing.headersSent) exchange.outgoing.destroy();
+  else answerProblem(exchange, FAILED);
+}
+
+const TWIN = 'A call with this Idempotency-Key is still running.';
+const FAILED = refuse('internal_error', 'The gateway failed on this call.').refused;
+const DRAINING: Problem = refuse('draining', 'This gateway is stopping. Try again.', {
+  headers: { 'retry-after': '1' },
+}).refused;
+const OVERLOADED: Problem = refuse('overloaded', 'Too many calls at once. Try again.', {
+  headers: { 'retry-after': '1' },
+}).refused;

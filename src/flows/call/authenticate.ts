@@ -1,0 +1,88 @@
+// Whose call it is: the key is checked against the directory in memory, and everything that the
+// key decides (agent, project, models, envelopes) is worked out once a key and snapshot. What the
+// client claims is only added beside it: it can never replace who the key says it is.
+
+import type { Call, Caller } from '../../core/call.js';
+import type { AgentRow, DirectorySnapshot, KeyRow, ProjectRow } from '../../core/directory.js';
+import type { Envelope } from '../../core/envelope.js';
+import { isRefused, type Refused, refuse } from '../../core/errors.js';
+import type { JsonObject } from '../../core/json.js';
+import type { Attribution } from '../../core/usage-event.js';
+import type { KeyVerifier } from '../../stores/api-keys.js';
+
+export interface AuthenticateDeps {
+  keys: KeyVerifier;
+  /** Every budget that a call of this identity touches. */
+  envelopesFor(identity: Attribution, snapshot: DirectorySnapshot): readonly Envelope[];
+}
+
+export type Authenticate = (
+  part: Pick<Call, 'credential' | 'claims'>,
+  snapshot: DirectorySnapshot,
+  nowMs: number,
+) => Caller | Refused;
+
+/** What a key decides, the same for every call that it makes. */
+interface Identity {
+  attribution: Attribution;
+  allowedModels: readonly string[] | null;
+  modelConfig: JsonObject;
+  envelopes: readonly Envelope[];
+}
+
+export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
+  // Rows are made anew with every snapshot, so what hangs on a row ends with its snapshot.
+  const identities = new WeakMap<KeyRow, Identity | Refused>();
+  return (part, snapshot, nowMs) => {
+    const row = deps.keys.verify(part.credential, snapshot, nowMs);
+    if (isRefused(row)) return row;
+    let identity = identities.get(row);
+    if (!identity) {
+      identity = identify(row, snapshot, deps);
+      identities.set(row, identity);
+    }
+    if (isRefused(identity)) return identity;
+    return {
+      keyId: row.id,
+      attribution: { ...part.claims, ...identity.attribution },
+      allowedModels: identity.allowedModels,
+      modelConfig: identity.modelConfig,
+      envelopes: identity.envelopes,
+    };
+  };
+}
+
+function identify(
+  row: KeyRow,
+  snapshot: DirectorySnapshot,
+  deps: AuthenticateDeps,
+): Identity | Refused {
+  if (row.kind === 'admin') {
+    return refuse('insufficient_permissions', 'An admin key cannot call models: use an agent key.');
+  }
+  const agent = row.agentId === null ? undefined : snapshot.agents.get(row.agentId);
+  if (!agent?.isActive) return refuse('key_disabled', 'The agent of this API key is not active.');
+  const project = agent.projectId === null ? undefined : snapshot.projects.get(agent.projectId);
+  if (agent.projectId !== null && !project?.isActive) {
+    return refuse('key_disabled', "The project of this API key's agent is not active.");
+  }
+  const attribution = attributionOf(row, agent, project);
+  return {
+    attribution,
+    allowedModels: row.allowedModels,
+    modelConfig: agent.modelConfig,
+    envelopes: deps.envelopesFor(attribution, snapshot),
+  };
+}
+
+function attributionOf(row: KeyRow, agent: AgentRow, project: ProjectRow | undefined): Attribution {
+  const userId = row.userId ?? project?.ownerId;
+  return {
+    keyId: row.id,
+    agentId: agent.id,
+    agentName: agent.name,
+    agentType: agent.type,
+    ...(project && { projectId: project.id }),
+    ...(userId !== undefined && { userId }),
+  };
+}

@@ -1,0 +1,117 @@
+// Rows of SQL as the directory's values. A limit that a counter cannot hold (only SQL by hand can
+// write one) is taken as the most that one can: too low is safe, too high is not.
+
+import type { Unit } from '../core/amount.js';
+import type {
+  AgentRow,
+  DirectorySnapshot,
+  KeyRow,
+  LimitRow,
+  ProjectRow,
+  TokenBudgetRow,
+} from '../core/directory.js';
+import type { Log } from '../core/log.js';
+import { AMOUNT_MAX, parseUsd } from '../core/money.js';
+import type { Database, Queryable } from '../drivers/database.js';
+
+type Rows = Omit<DirectorySnapshot, 'version'>;
+
+export async function readRows(database: Database, log: Log): Promise<Rows> {
+  const [keys, projects, agents, limits, budgets] = await Promise.all([
+    readKeys(database),
+    database.query<ProjectRow>(
+      `select id, name, owner_id as "ownerId", is_active as "isActive" from projects`,
+    ),
+    database.query<AgentRow>(
+      `select id, name, type, project_id as "projectId", model_config as "modelConfig",
+         is_active as "isActive" from agents`,
+    ),
+    readLimits(database, log),
+    database.query<TokenBudgetRow>(
+      `select id, agent_id as "agentId", allocated_tokens as "allocatedTokens", version
+       from budgets`,
+    ),
+  ]);
+  return {
+    keysByPublicId: new Map(keys.map((row) => [row.publicId, row])),
+    projects: new Map(projects.map((row) => [row.id, row])),
+    agents: new Map(agents.map((row) => [row.id, row])),
+    limits,
+    tokenBudgetsByAgent: new Map(budgets.map((row) => [row.agentId, row])),
+  };
+}
+
+interface SqlKey extends Omit<KeyRow, `${string}AtMs` | 'graceUntilMs'> {
+  expires: Date | null;
+  disabled: Date | null;
+  revoked: Date | null;
+  grace: Date | null;
+}
+
+async function readKeys(database: Queryable): Promise<KeyRow[]> {
+  const rows = await database.query<SqlKey>(
+    `select id, public_id as "publicId", secret_hash as "secretHash", kind, role,
+       agent_id as "agentId", user_id as "userId", allowed_models as "allowedModels",
+       expires_at as expires, disabled_at as disabled, revoked_at as revoked,
+       grace_until as grace from api_keys`,
+  );
+  return rows.map(({ expires, disabled, revoked, grace, ...row }) => ({
+    ...row,
+    expiresAtMs: expires?.getTime() ?? null,
+    disabledAtMs: disabled?.getTime() ?? null,
+    revokedAtMs: revoked?.getTime() ?? null,
+    graceUntilMs: grace?.getTime() ?? null,
+  }));
+}
+
+interface SqlLimit
+  extends Omit<LimitRow, 'unit' | 'amount' | 'calendar' | 'thresholds' | 'version'> {
+  usd: string | null;
+  tokens: number | bigint | null;
+  requests: number | bigint | null;
+  concurrency: number | bigint | null;
+  zone: string;
+  weekStart: number;
+  anchorDay: number;
+  first: string | null;
+  more: string[];
+  version: number;
+}
+
+async function readLimits(database: Queryable, log: Log): Promise<LimitRow[]> {
+  const rows = await database.query<SqlLimit>(
+    `select id, name, scope_type as "scopeType", scope_id as "scopeId",
+       scope_agent_type as "scopeAgentType", scope_key as "scopeKey", amount_usd as usd,
+       amount_tokens as tokens, amount_requests as requests, amount_concurrency as concurrency,
+       period, coalesce(action_on_exceed, 'warn') as mode, strict, visible,
+       on_ledger_down as "onLedgerDown", version, time_zone as zone, week_start as "weekStart",
+       anchor_day as "anchorDay", alert_threshold as first, alert_thresholds::text[] as more
+     from budget_limits where is_active order by id`,
+  );
+  return rows.map((row) => limitRow(row, log));
+}
+
+function limitRow(row: SqlLimit, log: Log): LimitRow {
+  const { usd, tokens, requests, concurrency, zone, weekStart, anchorDay, ...rest } = row;
+  const { first, more, ...kept } = rest;
+  const unit: Unit =
+    usd !== null
+      ? 'nano_usd'
+      : tokens !== null
+        ? 'tokens'
+        : requests !== null
+          ? 'requests'
+          : 'concurrency';
+  const asked = usd !== null ? parseUsd(usd) : (tokens ?? requests ?? concurrency ?? undefined);
+  if (typeof asked !== 'number') {
+    log.warn({ limit: row.name }, 'a limit is larger than a counter can hold; the most is used');
+  }
+  const thresholds = new Set([first ?? [], ...more].flat().map(Number));
+  return {
+    ...kept,
+    unit,
+    amount: typeof asked === 'number' ? asked : AMOUNT_MAX,
+    calendar: { timeZone: zone, weekStart, anchorDay },
+    thresholds: [...thresholds].sort((left, right) => left - right),
+  };
+}
