@@ -7,14 +7,14 @@ import { type Problem, refuse } from '../../core/errors.js';
 import type { CallerDoors } from './caller-doors.js';
 import { answerProblem, answerText, type Exchange } from './exchange.js';
 import { answerAlive, answerMetrics, answerReady, type OperatorDoorsDeps } from './health.js';
-import type { Proxy } from './proxy.js';
+import type { CallDoor } from './proxy.js';
 
 type Bindings = { Bindings: Exchange };
 export type Door = (exchange: Exchange, context: Context<Bindings>) => void | Promise<void>;
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface Doors {
-  clients?: { proxy: Proxy; caller: CallerDoors };
+  clients?: { proxy: CallDoor; caller: CallerDoors };
   operators?: OperatorDoorsDeps;
   /** Further doors, such as those of the admin API: method, path, door. */
   more?: readonly (readonly [Method, string, Door])[];

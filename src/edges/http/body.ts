@@ -62,9 +62,12 @@ function collect(
     ).unref();
     const onBytes = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > options.bodyBytesMax) return finish(tooLarge(options.bodyBytesMax));
-      chunks.push(chunk);
-      idle.refresh();
+      if (bytes > options.bodyBytesMax) {
+        finish(tooLarge(options.bodyBytesMax));
+      } else {
+        chunks.push(chunk);
+        idle.refresh();
+      }
     };
     incoming.on('data', onBytes);
     incoming.once('end', () => finish(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));

@@ -58,7 +58,7 @@ export function answerText(
     ...headers,
   };
   if (status !== 204) all['content-length'] = String(Buffer.byteLength(text));
-  if (unread || exchange.draining()) all['connection'] = 'close';
+  if (unread || exchange.draining()) all.connection = 'close';
   outgoing.on('error', () => incoming.destroy());
   outgoing.writeHead(status, all);
   if (!unread) {

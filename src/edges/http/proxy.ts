@@ -25,7 +25,7 @@ export interface ProxyOptions extends BodyOptions {
   callsMax: number;
 }
 
-export interface Proxy {
+export interface CallDoor {
   /** Resolves when the call is over, whatever came of it. */
   chat(exchange: Exchange): Promise<void>;
   callsOpen(): number;
@@ -33,7 +33,7 @@ export interface Proxy {
   leave(exchange: Exchange): void;
 }
 
-export function createProxy(deps: ProxyDeps, options: ProxyOptions): Proxy {
+export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
   const sinks = new Map<Exchange, NodeSink>();
   const twins = new Set<string>();
   let open = 0;

@@ -40,10 +40,6 @@ export interface OpenServer {
   close(graceMs: number): Promise<number>;
 }
 
-interface Connection {
-  exchanges: Set<Exchange>;
-}
-
 const DEFAULTS = {
   headerBytesMax: 16 * 1024,
   headersMax: 128,
@@ -58,55 +54,31 @@ const CHECK_MS_MAX = 1_000;
 export async function openServer(given: ServerOptions): Promise<OpenServer> {
   const options = { ...DEFAULTS, ...given };
   const app = createApp(given);
-  const connections = new Map<Socket, Connection>();
-  const running = new Set<Exchange>();
-  let draining = false;
-  let onIdle: (() => void) | undefined;
-
+  const traffic: Traffic = { connections: new Map(), running: new Set(), draining: false };
   const server = createNodeServer(options);
-  const take = (incoming: IncomingMessage, outgoing: ServerResponse, waits: boolean): void => {
-    const exchange = openExchange(incoming, outgoing, waits, options.clock, () => draining);
-    running.add(exchange);
-    const connection = connections.get(incoming.socket);
-    connection?.exchanges.add(exchange);
-    outgoing.once('close', () => {
-      connection?.exchanges.delete(exchange);
-      running.delete(exchange);
-      if (running.size === 0) onIdle?.();
-    });
-    serve(exchange, app, options);
+  listenToConnections(server, traffic, given);
+  const take = (incoming: IncomingMessage, outgoing: ServerResponse, waits: boolean): Exchange => {
+    const draining = () => traffic.draining;
+    const exchange = openExchange(incoming, outgoing, waits, options.clock, draining);
+    follow(exchange, traffic);
+    return exchange;
   };
-  server.on('request', (incoming, outgoing) => take(incoming, outgoing, false));
-  server.on('checkContinue', (incoming, outgoing) => take(incoming, outgoing, true));
+  server.on('request', (incoming, outgoing) =>
+    serve(take(incoming, outgoing, false), app, options),
+  );
+  server.on('checkContinue', (incoming, outgoing) =>
+    serve(take(incoming, outgoing, true), app, options),
+  );
   server.on('checkExpectation', (incoming, outgoing) => {
-    const exchange = openExchange(incoming, outgoing, false, options.clock, () => draining);
     outgoing.shouldKeepAlive = false;
-    answerProblem(exchange, refuse('expectation_failed', 'Only 100-continue is expected.').refused);
-  });
-  server.on('connect', (_incoming, socket) => {
-    answerRawProblem(socket as Socket, refuse('method_not_allowed', 'No CONNECT here.').refused);
-  });
-  server.on('clientError', (error, socket) => {
-    const exchanges = connections.get(socket as Socket)?.exchanges ?? [];
-    const answering = [...exchanges].some((exchange) => exchange.outgoing.headersSent);
-    if (answering || !socket.writable) socket.destroy();
-    else answerRawProblem(socket as Socket, parserProblem(error));
-  });
-  server.on('connection', (socket) => {
-    const connection: Connection = { exchanges: new Set() };
-    connections.set(socket, connection);
-    socket.once('close', () => connections.delete(socket));
-    socket.once('end', () => {
-      for (const exchange of connection.exchanges) options.clients?.proxy.leave(exchange);
-    });
+    answerProblem(take(incoming, outgoing, false), BAD_EXPECTATION);
   });
   await listen(server, options.host, options.port);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-
   const stopAccepting = (): void => {
-    if (draining) return;
-    draining = true;
+    if (traffic.draining) return;
+    traffic.draining = true;
     server.close();
     server.closeIdleConnections();
   };
@@ -116,13 +88,56 @@ export async function openServer(given: ServerOptions): Promise<OpenServer> {
     stopAccepting,
     async close(graceMs) {
       stopAccepting();
-      if (running.size > 0) await idleOrLate((done) => (onIdle = done), graceMs, options.clock);
-      const cut = running.size;
-      for (const socket of connections.keys()) socket.destroy();
+      await idleOrLate(traffic, graceMs, options.clock);
+      const cut = traffic.running.size;
+      for (const socket of traffic.connections.keys()) socket.destroy();
       return cut;
     },
   };
 }
+
+/** What is open: connections with the exchanges on each, and all that run. */
+interface Traffic {
+  connections: Map<Socket, Set<Exchange>>;
+  running: Set<Exchange>;
+  draining: boolean;
+  onIdle?: () => void;
+}
+
+function follow(exchange: Exchange, traffic: Traffic): void {
+  const exchanges = traffic.connections.get(exchange.incoming.socket);
+  traffic.running.add(exchange);
+  exchanges?.add(exchange);
+  exchange.outgoing.once('close', () => {
+    exchanges?.delete(exchange);
+    traffic.running.delete(exchange);
+    if (traffic.running.size === 0) traffic.onIdle?.();
+  });
+}
+
+function listenToConnections(server: Server, traffic: Traffic, doors: Doors): void {
+  server.on('connection', (socket) => {
+    const exchanges = new Set<Exchange>();
+    traffic.connections.set(socket, exchanges);
+    socket.once('close', () => traffic.connections.delete(socket));
+    // A client that has closed its sending half has gone, as far as a call is concerned.
+    socket.once('end', () => {
+      for (const exchange of exchanges) doors.clients?.proxy.leave(exchange);
+    });
+  });
+  server.on('connect', (_incoming, socket) => answerRawProblem(socket as Socket, NO_CONNECT));
+  server.on('clientError', (error, duplex) => {
+    const socket = duplex as Socket;
+    const exchanges = [...(traffic.connections.get(socket) ?? [])];
+    const answered = exchanges.some((exchange) => exchange.outgoing.headersSent);
+    // What was answered so far still goes out; a stream is cut without its end.
+    if (answered || !socket.writable) socket.destroySoon();
+    else answerRawProblem(socket, parserProblem(error));
+  });
+}
+
+const NO_CONNECT = refuse('method_not_allowed', 'This is no proxy for other hosts.').refused;
+const BAD_EXPECTATION = refuse('expectation_failed', 'Only 100-continue is expected.').refused;
 
 function createNodeServer(options: typeof DEFAULTS): Server {
   const server = createServer({
@@ -172,7 +187,8 @@ function serve(exchange: Exchange, app: App, options: typeof DEFAULTS & { log: L
   const problem = guardRequest(incoming, options) ?? guardUpgrade(incoming);
   if (problem) {
     outgoing.shouldKeepAlive = false;
-    return answerProblem(exchange, problem);
+    answerProblem(exchange, problem);
+    return;
   }
   const fail = (error: unknown): void => {
     options.log.error({ requestId, error }, 'a request failed inside the gateway');
@@ -206,16 +222,13 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function idleOrLate(
-  onIdle: (done: () => void) => void,
-  graceMs: number,
-  clock: Clock,
-): Promise<void> {
+function idleOrLate(traffic: Traffic, graceMs: number, clock: Clock): Promise<void> {
+  if (traffic.running.size === 0) return Promise.resolve();
   return new Promise((resolve) => {
     const stop = clock.after(graceMs, resolve);
-    onIdle(() => {
+    traffic.onIdle = () => {
       stop();
       resolve();
-    });
+    };
   });
 }

@@ -16,12 +16,6 @@ export interface AuthenticateDeps {
   envelopesFor(identity: Attribution, snapshot: DirectorySnapshot): readonly Envelope[];
 }
 
-export type Authenticate = (
-  part: Pick<Call, 'credential' | 'claims'>,
-  snapshot: DirectorySnapshot,
-  nowMs: number,
-) => Caller | Refused;
-
 /** What a key decides, the same for every call that it makes. */
 interface Identity {
   attribution: Attribution;
@@ -30,26 +24,25 @@ interface Identity {
   envelopes: readonly Envelope[];
 }
 
-export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
-  // Rows are made anew with every snapshot, so what hangs on a row ends with its snapshot.
-  const identities = new WeakMap<KeyRow, Identity | Refused>();
-  return (part, snapshot, nowMs) => {
-    const row = deps.keys.verify(part.credential, snapshot, nowMs);
-    if (isRefused(row)) return row;
-    let identity = identities.get(row);
-    if (!identity) {
-      identity = identify(row, snapshot, deps);
-      identities.set(row, identity);
-    }
-    if (isRefused(identity)) return identity;
-    return {
-      keyId: row.id,
-      attribution: { ...part.claims, ...identity.attribution },
-      allowedModels: identity.allowedModels,
-      modelConfig: identity.modelConfig,
-      envelopes: identity.envelopes,
-    };
-  };
+// Rows are made anew with every snapshot, so what hangs on a row ends with its snapshot.
+const identities = new WeakMap<KeyRow, Identity | Refused>();
+
+export function authenticate(
+  deps: AuthenticateDeps,
+  part: Pick<Call, 'credential' | 'claims'>,
+  snapshot: DirectorySnapshot,
+  nowMs: number,
+): Caller | Refused {
+  const row = deps.keys.verify(part.credential, snapshot, nowMs);
+  if (isRefused(row)) return row;
+  let identity = identities.get(row);
+  if (!identity) {
+    identity = identify(row, snapshot, deps);
+    identities.set(row, identity);
+  }
+  if (isRefused(identity)) return identity;
+  const { attribution, ...decided } = identity;
+  return { keyId: row.id, attribution: { ...part.claims, ...attribution }, ...decided };
 }
 
 function identify(
