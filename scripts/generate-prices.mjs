@@ -29,7 +29,8 @@ const head = JSON.stringify({
   sources: sources.versions,
   fallbacks: sources.fallbacks,
 });
-const text = `${head.slice(0, -1)},"rows":[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]}\n`;
+const lines = rows.map((row) => JSON.stringify(row)).join(',\n');
+const text = `${head.slice(0, -1)},"rows":[\n${lines}\n]}\n`;
 writeFileSync(target, text);
 const limited = rows.filter((row) => row.output_tokens_max !== undefined).length;
 say(`${rows.length} rows (${limited} with an output limit, ${mended} names pinned) -> ${target}`);

@@ -106,7 +106,7 @@ function* limitFaults({ limits, budgets, agents }: Partial<ConfigFile>): Generat
 
 function* processFaults(file: Partial<ConfigFile>): Generator<Disagreement> {
   if ((file.workers ?? 1) > 1 && !(file.redis_url && file.database_url)) {
-    const message = `is ${file.workers}, and more than one process needs a shared ledger and database`;
+    const message = `is ${file.workers}, and several processes need a shared ledger and database`;
     yield { path: ['workers'], message, remedy: 'Set REDIS_URL and DATABASE_URL, or 1 worker' };
   }
   const { lease_ms: lease, beat_ms: beat } = file.ledger ?? { lease_ms: 4, beat_ms: 1 };

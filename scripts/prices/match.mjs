@@ -41,7 +41,7 @@ export function knownNames(provider) {
   return [...known].sort();
 }
 
-/** The name without a full trailing date, which the catalog strips too: `-20250514`, `-2024-07-18`. */
+/** Without a full trailing date, which the catalog strips too: `-20250514`, `-2024-07-18`. */
 export function undated(name) {
   return name.replace(/[-@](?:20\d{6}|20\d\d-\d\d-\d\d)$/, '');
 }

@@ -12,7 +12,7 @@ import type { Attribution } from './usage-event.js';
 /** The wire formats' operations that can be billed. */
 export type Operation = 'chat' | 'completions' | 'embeddings' | 'responses' | 'messages';
 
-/** Byte offsets in the raw body of one top-level member: from its key's quote to its value's end. */
+/** Offsets of one top-level member in the raw body: from its key's quote to its value's end. */
 export interface MemberSpan {
   keyStart: number;
   valueStart: number;

@@ -22,7 +22,8 @@ export function uuidV7(nowMs: number): string {
   const a = ((random[0]! & 0x0f) | 0x70).toString(16).padStart(2, '0');
   const b = ((random[2]! & 0x3f) | 0x80).toString(16).padStart(2, '0');
   const hex = random.toString('hex');
-  return `${time.slice(0, 8)}-${time.slice(8)}-${a}${hex.slice(2, 4)}-${b}${hex.slice(6, 8)}-${hex.slice(8, 20)}`;
+  const tail = `${b}${hex.slice(6, 8)}-${hex.slice(8, 20)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-${a}${hex.slice(2, 4)}-${tail}`;
 }
 
 /** The millisecond inside a UUIDv7; undefined for any other text. */

@@ -7,7 +7,7 @@ import type { Usage, UsageSource } from './usage.js';
 
 export type EventKind = 'base' | 'late' | 'adjust' | 'reconciled';
 
-/** Who a call is for: foreign keys where known, text where not. Kept in the stub, so at most 2 KB. */
+/** Whom a call is for: foreign keys where known, else text. Kept in the stub, so at most 2 KB. */
 export interface Attribution {
   userId?: string;
   agentId?: string;

@@ -31,7 +31,7 @@ export const NO_USAGE: Readonly<Usage> = {
   webSearches: 0,
 };
 
-/** provider: its own figures; counted: our tokenizer; estimated: a bound; reconciled: asked later. */
+/** provider: its own; counted: our tokenizer; estimated: a bound; reconciled: asked later. */
 export type UsageSource = 'provider' | 'counted' | 'estimated' | 'reconciled';
 
 export function inputTokens(usage: Usage): number {

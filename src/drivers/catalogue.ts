@@ -21,7 +21,8 @@ export async function describeSchema(database: Database, sqlDir = SQL_DIR): Prom
   const head =
     '-- Written from the catalogue of a migrated database; see README.md. Do not edit.\n';
   const statements = rows.map((row) => row.definition);
-  return `${[head, ...statements.map((one) => (one.includes('\n') ? `${one}\n` : one))].join('\n')}\n`;
+  const spaced = statements.map((one) => (one.includes('\n') ? `${one}\n` : one));
+  return `${[head, ...spaced].join('\n')}\n`;
 }
 
 /** Runs every check; changes nothing. */

@@ -20,7 +20,7 @@ export interface Spool {
   sent(record: SentRecord): Promise<void>;
   /** Fire and forget; written with the next group. */
   seen(spends: readonly { id: string; seen: Amounts }[]): void;
-  /** Resolves when the event is durable (fsynced, or only written where another custodian has it). */
+  /** Resolves when the event is durable: fsynced, or only written if another custodian has it. */
   ended(event: UsageEvent, durability: 'fsync' | 'written'): Promise<void>;
   /** A reservation that ended without an event (released after sent): its `sent` is void. */
   released(id: string): void;

@@ -172,7 +172,7 @@ test('every fault is told at once, each with its path, its place and a remedy', 
     'limits[1].amount_usd: is no such amount',
     'limits[2].period: is missing; it is one of minutely, hourly, daily, weekly, monthly, ever',
     'modes: is no known key',
-    'workers: is 2, and more than one process needs a shared ledger and database',
+    'workers: is 2, and several processes need a shared ledger and database',
   ]);
   const text = (() => {
     try {

@@ -24,7 +24,7 @@ export function parseUsdPerMillion(value: Usd): number | undefined {
   return Number(`${match[1]}${(match[2] ?? '').padEnd(6, '0')}`);
 }
 
-/** The price of `name` (`provider/model`) under `override`; `base` is the catalog's row of today. */
+/** Price of `name` (`provider/model`) under `override`; `base` is today's row of the catalog. */
 export function overriddenPrice(name: string, override: PriceOverride, base?: Price): Price {
   const slash = name.indexOf('/');
   if (slash <= 0) throw wrong(name, 'is no `provider/model`');
