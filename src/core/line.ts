@@ -23,3 +23,12 @@ export interface BookedLine {
   a: number;
   o: number;
 }
+
+/** Lines in the order in which every caller must name them. */
+export function compareLines(
+  left: { envelope: string; label: string },
+  right: { envelope: string; label: string },
+): number {
+  if (left.envelope !== right.envelope) return left.envelope < right.envelope ? -1 : 1;
+  return left.label < right.label ? -1 : left.label > right.label ? 1 : 0;
+}

@@ -202,12 +202,3 @@ export interface Ledger {
 export class LedgerUnavailable extends Error {
   override name = 'LedgerUnavailable';
 }
-
-/** Lines in the order in which every caller must name them. */
-export function compareLines(
-  left: { envelope: string; label: string },
-  right: { envelope: string; label: string },
-): number {
-  if (left.envelope !== right.envelope) return left.envelope < right.envelope ? -1 : 1;
-  return left.label < right.label ? -1 : left.label > right.label ? 1 : 0;
-}

@@ -1,0 +1,135 @@
+// What beat promises, answer by answer.
+
+import assert from 'node:assert/strict';
+import type { VerbContract } from '../ledger-contract.js';
+import {
+  amounts,
+  ending,
+  hold,
+  line,
+  newEnvelope,
+  newId,
+  SHORT_LEASE_MS,
+  sentHold,
+  usd,
+} from '../subject.js';
+import { BAD_AMOUNTS } from './bad-input.js';
+
+const leaseMs = SHORT_LEASE_MS;
+const owner = 'gateway-1';
+
+export const beat: VerbContract<'beat'> = {
+  BEATEN: [
+    {
+      name: 'renews every lease named, in one mutation',
+      async check({ ledger, pass }) {
+        const a = newEnvelope();
+        const ids = [
+          await hold(ledger, [line(a)], { leaseMs }),
+          await hold(ledger, [line(a)], { leaseMs }),
+        ];
+        const { seq } = await ledger.state();
+        const beats = ids.map((id) => ({ id, seen: amounts() }));
+        const reply = await ledger.beat({ owner, leaseMs: 60_000, beats });
+        assert.equal(reply.answer, 'BEATEN');
+        assert.deepEqual(reply.gone, []);
+        assert.equal(reply.seq, seq + 1);
+        await pass(leaseMs + 1);
+        assert.deepEqual(await ledger.overdue(10), []);
+      },
+    },
+    {
+      name: 'raises the spend seen and never lowers it',
+      async check({ ledger }) {
+        const id = await hold(ledger, [line(newEnvelope())]);
+        const tell = (seen: ReturnType<typeof amounts>) =>
+          ledger.beat({ owner, leaseMs, beats: [{ id, seen }] });
+        await tell(amounts({ nano_usd: 40, tokens: 3 }));
+        await tell(amounts({ nano_usd: 20, tokens: 7 }));
+        const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
+        assert.deepEqual(open?.seen, amounts({ nano_usd: 40, tokens: 7 }));
+      },
+    },
+    {
+      name: 'lists those that are gone with their endings, and renews the rest',
+      async check({ ledger, pass }) {
+        const a = newEnvelope();
+        const [finalized, released, reaped, open] = [
+          await hold(ledger, [line(a)]),
+          await hold(ledger, [line(a)]),
+          await sentHold(ledger, [line(a)], usd(1), leaseMs),
+          await hold(ledger, [line(a)]),
+        ];
+        await ledger.finalize(ending(finalized, usd(1)));
+        await ledger.release(released);
+        await pass(leaseMs + 1);
+        await ledger.reap([reaped]);
+        const unknown = newId();
+        const ids = [finalized, released, reaped, unknown, open];
+        const beats = ids.map((id) => ({ id, seen: usd(7) }));
+        const reply = await ledger.beat({ owner, leaseMs: 60_000, beats });
+        assert.deepEqual(reply.gone, [
+          { id: finalized, ending: 'finalized' },
+          { id: released, ending: 'released' },
+          { id: reaped, ending: 'reaped' },
+          { id: unknown, ending: 'unknown' },
+        ]);
+        const [still] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
+        assert.equal(still?.id, open);
+        assert.equal(still?.leaseEndsAtMs, reply.timeMs + 60_000);
+      },
+    },
+    {
+      name: 'changes nothing where nothing is left to renew',
+      async check({ ledger }) {
+        const { seq } = await ledger.state();
+        const none = await ledger.beat({ owner, leaseMs, beats: [] });
+        const gone = await ledger.beat({
+          owner,
+          leaseMs,
+          beats: [{ id: newId(), seen: amounts() }],
+        });
+        assert.deepEqual([none.answer, gone.answer], ['BEATEN', 'BEATEN']);
+        assert.equal((await ledger.state()).seq, seq);
+      },
+    },
+    {
+      name: 'goes on while admission is closed',
+      async check({ ledger }) {
+        const id = await hold(ledger, [line(newEnvelope())]);
+        await ledger.closeAdmission();
+        const reply = await ledger.beat({ owner, leaseMs, beats: [{ id, seen: usd(1) }] });
+        assert.equal(reply.answer, 'BEATEN');
+        assert.deepEqual(reply.gone, []);
+      },
+    },
+  ],
+  INVALID_INPUT: [
+    {
+      name: 'meets a spend that is no amount, no lease, and more than 64 beats',
+      async check({ ledger }) {
+        const id = await hold(ledger, [line(newEnvelope())]);
+        const before = await ledger.holds({ offset: 0, limit: 1 });
+        const bad = [
+          ...BAD_AMOUNTS.map((value) => ({ owner, leaseMs, beats: [{ id, seen: usd(value) }] })),
+          { owner, leaseMs: 0, beats: [{ id, seen: usd(1) }] },
+          { owner, leaseMs, beats: Array.from({ length: 65 }, () => ({ id, seen: usd(1) })) },
+          {
+            owner,
+            leaseMs,
+            beats: [
+              { id, seen: usd(1) },
+              { id: newId(), seen: usd(-1) },
+            ],
+          },
+        ];
+        for (const wanted of bad) {
+          assert.equal((await ledger.beat(wanted)).answer, 'INVALID_INPUT');
+        }
+        assert.deepEqual(await ledger.holds({ offset: 0, limit: 1 }), before);
+      },
+    },
+  ],
+  LEDGER_LOST: 'redis only',
+  STALE_EPOCH: 'redis only',
+};
