@@ -12,8 +12,8 @@ import {
   newEnvelope,
   newId,
   request,
-  sentHold,
   SHORT_LEASE_MS,
+  sentHold,
   usd,
 } from '../subject.js';
 import { BAD_AMOUNTS, TOMBSTONE_MS } from './bad-input.js';

@@ -126,7 +126,7 @@ export const invariants: LedgerContract['invariants'] = {
         const first = await hold(ledger, lines);
         const second = await hold(ledger, lines, { leaseMs });
         const third = await hold(ledger, lines);
-        const seen = [];
+        const seen: number[] = [];
         const look = async () => seen.push((await counters(ledger, a)).reserved);
         await look();
         await ledger.extend({ id: first, more: usd(50), leaseMs: 60_000 });
@@ -212,9 +212,7 @@ export const invariants: LedgerContract['invariants'] = {
       async check({ ledger }) {
         const a = newEnvelope();
         const wanted = request([line(a)]);
-        const replies = await Promise.all(
-          Array.from({ length: 20 }, () => ledger.reserve(wanted)),
-        );
+        const replies = await Promise.all(Array.from({ length: 20 }, () => ledger.reserve(wanted)));
         assert.equal(count(replies, 'RESERVED'), 1);
         assert.equal(count(replies, 'ALREADY_RESERVED'), 19);
         assert.equal((await counters(ledger, a)).reserved, 100);

@@ -102,7 +102,7 @@ export const reads: LedgerContract['reads'] = {
       name: 'lists ids whose lease has ended and no others, at most as many as asked',
       async check({ ledger, pass }) {
         const a = newEnvelope();
-        const due = [];
+        const due: string[] = [];
         for (let i = 0; i < 5; i++) due.push(await hold(ledger, [line(a)], { leaseMs }));
         await hold(ledger, [line(a)]);
         assert.deepEqual(await ledger.overdue(10), []);

@@ -228,11 +228,7 @@ function totals(envelope: string, committed: number): RestoreRequest {
   return { what: 'counters', ...key, committed, overrun: 3, adjusted: -2 };
 }
 
-function openHold(
-  envelope: string,
-  leaseEndsAtMs: number,
-  over: Partial<OpenHold> = {},
-): OpenHold {
+function openHold(envelope: string, leaseEndsAtMs: number, over: Partial<OpenHold> = {}): OpenHold {
   return {
     id: newId(),
     owner: 'gateway-2',
@@ -250,4 +246,3 @@ async function reopen(ledger: Parameters<typeof counters>[0]): Promise<void> {
   const { epoch } = await ledger.state();
   await ledger.openAdmission(epoch + 1);
 }
-
