@@ -15,8 +15,8 @@ export interface TokenizerOptions {
   loopEncodings?: readonly Encoding[];
   /** Encodings that the worker loads at once, so that the first call does not wait. */
   workerEncodings?: readonly Encoding[];
-  /** The most that one call counts on the loop, in UTF-16 units over all its texts. */
-  loopUnitsMax?: number;
+  /** The most that one call counts on the loop, in UTF-8 bytes over all its texts. */
+  loopBytesMax?: number;
 }
 
 export interface Tokenizer {
@@ -35,10 +35,10 @@ interface Waiting {
 
 // 2 KB take half a millisecond; handing them to the worker would cost the loop 0.05 ms and the
 // call a wait behind others.
-const LOOP_UNITS_MAX = 2_048;
+const LOOP_BYTES_MAX = 2_048;
 
 export function openTokenizer(options: TokenizerOptions = {}): Tokenizer {
-  const loopUnitsMax = options.loopUnitsMax ?? LOOP_UNITS_MAX;
+  const loopBytesMax = options.loopBytesMax ?? LOOP_BYTES_MAX;
   const pool = new CountingWorker();
   const onLoop = new Map<Encoding, Encoder>();
   for (const encoding of options.loopEncodings ?? []) onLoop.set(encoding, loadEncoder(encoding));
@@ -49,10 +49,18 @@ export function openTokenizer(options: TokenizerOptions = {}): Tokenizer {
 
   function countAll(encoding: Encoding, texts: readonly string[]): number[] | Promise<number[]> {
     const encoder = onLoop.get(encoding);
-    const units = texts.reduce((sum, text) => sum + text.length, 0);
-    if (units === 0) return texts.map(() => 0);
-    if (encoder === undefined || units > loopUnitsMax) return pool.count(encoding, texts);
+    if (encoder === undefined || !areLittle(texts)) return pool.count(encoding, texts);
     return texts.map((text) => encoder.count(text));
+  }
+
+  // Bytes, not units: a character of Chinese takes three times as long as a letter.
+  function areLittle(texts: readonly string[]): boolean {
+    let bytes = 0;
+    for (const text of texts) {
+      bytes += text.length > loopBytesMax ? text.length : Buffer.byteLength(text);
+      if (bytes > loopBytesMax) return false;
+    }
+    return true;
   }
 
   return {

@@ -5,7 +5,7 @@ import { assert } from '../../core/assert.js';
 import { CodedError } from '../../core/errors.js';
 import { AMOUNT_MAX, isAmount, type NanoUsd } from '../../core/money.js';
 import type { Price, TokenPrices } from '../../core/price.js';
-import { inputTokens, type Usage } from '../../core/usage.js';
+import { inputTokens, NO_USAGE, type Usage } from '../../core/usage.js';
 
 /** One summand of a charge. */
 export interface ChargeItem {
@@ -15,11 +15,16 @@ export interface ChargeItem {
   picoUsdEach: bigint;
 }
 
+const ITEMS = Object.keys(NO_USAGE) as (keyof Usage)[];
+
 /** What `usage` costs, in nano-USD. Throws `invalid_value` where it is more than 2^53-1. */
 export function charge(price: Price, usage: Usage): NanoUsd {
+  const rates = ratesAt(price, inputTokens(usage));
   let pico = 0n;
-  for (const { quantity, picoUsdEach } of chargeItems(price, usage)) {
-    pico += BigInt(quantity) * picoUsdEach;
+  for (const item of ITEMS) {
+    const quantity = usage[item];
+    assert(isAmount(quantity), 'a usage holds counts only');
+    if (quantity > 0) pico += BigInt(quantity) * BigInt(picoUsdEach(price, rates, item));
   }
   return roundedUp(pico);
 }
@@ -27,14 +32,11 @@ export function charge(price: Price, usage: Usage): NanoUsd {
 /** The summands of a charge: every class of tokens or fees of which there are any. */
 export function chargeItems(price: Price, usage: Usage): ChargeItem[] {
   const rates = ratesAt(price, inputTokens(usage));
-  const items: ChargeItem[] = [];
-  for (const item of Object.keys(usage) as (keyof Usage)[]) {
-    const quantity = usage[item];
-    assert(isAmount(quantity), `usage ${item} is no count: ${quantity}`);
-    if (quantity === 0) continue;
-    items.push({ item, quantity, picoUsdEach: rateOf(price, rates, item) });
-  }
-  return items;
+  return ITEMS.filter((item) => usage[item] > 0).map((item) => ({
+    item,
+    quantity: usage[item],
+    picoUsdEach: BigInt(picoUsdEach(price, rates, item)),
+  }));
 }
 
 /** What a call may turn out to be billed for, beside its text. */
@@ -71,9 +73,9 @@ export function chargeBound(
     BigInt(inputTokensMax) * BigInt(input) +
     BigInt(outputTokensMax) * BigInt(choices) * BigInt(output);
   const fees =
-    BigInt(price.feeRequestNanoUsd ?? 0) +
-    BigInt(price.feeWebSearchNanoUsd ?? 0) * BigInt(options.webSearches ?? 0);
-  return roundedUp(tokens + fees * 1000n);
+    feePico(price.feeRequestNanoUsd) +
+    feePico(price.feeWebSearchNanoUsd) * BigInt(options.webSearches ?? 0);
+  return roundedUp(tokens + fees);
 }
 
 /** The rates of the tier that `input` tokens fall into: one tier holds for the whole call. */
@@ -83,10 +85,14 @@ export function ratesAt(price: Price, input: number): TokenPrices {
   return rates;
 }
 
-function rateOf(price: Price, rates: TokenPrices, item: keyof Usage): bigint {
-  if (item === 'requests') return BigInt(price.feeRequestNanoUsd ?? 0) * 1000n;
-  if (item === 'webSearches') return BigInt(price.feeWebSearchNanoUsd ?? 0) * 1000n;
-  return BigInt(rates[item] ?? fallback(rates, item));
+function picoUsdEach(price: Price, rates: TokenPrices, item: keyof Usage): number | bigint {
+  if (item === 'requests') return feePico(price.feeRequestNanoUsd);
+  if (item === 'webSearches') return feePico(price.feeWebSearchNanoUsd);
+  return rates[item] ?? fallback(rates, item);
+}
+
+function feePico(nano = 0): bigint {
+  return BigInt(nano) * 1000n;
 }
 
 function fallback(rates: TokenPrices, item: keyof TokenPrices): number {

@@ -177,7 +177,7 @@ describe('bounds', () => {
 
   test('a count that is no count is a bug, not a charge', () => {
     for (const input of [-1, 0.5, Number.NaN, 2 ** 53]) {
-      expect(() => charge(price, { ...NO_USAGE, input })).toThrow(/no count/);
+      expect(() => charge(price, { ...NO_USAGE, input })).toThrow(/counts only/);
     }
   });
 });
