@@ -28,3 +28,32 @@ export interface Spool {
   state(): { pendingEvents: number; pendingBytes: number; full: boolean };
   close(): Promise<void>;
 }
+
+/** A `sent` without an ending: its call was cut off with the gateway that made it. */
+export interface Orphan {
+  record: SentRecord;
+  seen: Amounts;
+}
+
+/** Events in the order of the log, to be handed back to `drained` as it is. */
+export interface DrainBatch {
+  events: readonly UsageEvent[];
+}
+
+/** What the drain knows of a spool. One drain a spool. */
+export interface DrainSource {
+  /** The oldest events that are not drained, the same ones until `drained`; none: wait. */
+  next(eventsMax: number): Promise<DrainBatch>;
+  /** The batch is durable elsewhere: whoever waits for one of its events is answered. */
+  drained(batch: DrainBatch): void;
+  /** Called whenever there may be something to drain. */
+  onEvent(wake: () => void): void;
+  state(): { pendingEvents: number; pendingBytes: number; full: boolean };
+}
+
+/** What the gateway before this one left, known once the spool is open. */
+export interface Recovery {
+  orphans: readonly Orphan[];
+  /** Ended events that the drain gets again; some of them may be in SQL already. */
+  replayedEvents: number;
+}

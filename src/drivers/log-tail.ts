@@ -1,0 +1,95 @@
+// Records of an append log that somebody still waits for or that are not known to be durable, in
+// the order of the log. Each waiter is answered once.
+
+import type { LogEntry } from './log-segments.js';
+
+export interface AppendKind {
+  /** Wait for the fsync, not only for the write. */
+  durable: boolean;
+  /** While the log is full: refuse at once, or wait for room. */
+  whenFull: 'reject' | 'wait';
+}
+
+export class Waiting {
+  readonly done: Promise<void>;
+  #resolve: () => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  settled = false;
+
+  constructor(
+    readonly line: string,
+    readonly entry: LogEntry,
+    readonly kind: AppendKind,
+  ) {
+    this.done = new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  settle(error?: Error): void {
+    if (this.settled) return;
+    this.settled = true;
+    if (error) this.#reject(error);
+    else this.#resolve();
+  }
+}
+
+export class WaitingList {
+  #items: Waiting[] = [];
+  #bytes = 0;
+  #durable = 0;
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many ask for an fsync. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  get items(): readonly Waiting[] {
+    return this.#items;
+  }
+
+  push(waiting: Waiting): void {
+    this.#items.push(waiting);
+    this.#bytes += waiting.entry.bytes;
+    if (waiting.kind.durable) this.#durable += 1;
+  }
+
+  /** Takes the first `count` out. */
+  take(count: number): Waiting[] {
+    const taken = this.#items.splice(0, count);
+    for (const waiting of taken) this.#forget(waiting);
+    return taken;
+  }
+
+  lines(): string {
+    return this.#items.map((waiting) => waiting.line).join('');
+  }
+
+  /** Refuses and drops those who would rather be refused than wait. */
+  shed(error: Error): void {
+    const stays: Waiting[] = [];
+    for (const waiting of this.#items) {
+      if (waiting.settled || waiting.kind.whenFull === 'wait') {
+        stays.push(waiting);
+        continue;
+      }
+      waiting.settle(error);
+      this.#forget(waiting);
+    }
+    this.#items = stays;
+  }
+
+  #forget(waiting: Waiting): void {
+    this.#bytes -= waiting.entry.bytes;
+    if (waiting.kind.durable) this.#durable -= 1;
+  }
+}
