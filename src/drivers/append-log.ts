@@ -284,7 +284,8 @@ export class AppendLog {
     this.#queue.shed(unavailable('full'));
     if (this.#closed) return;
     this.#cancelRetry = this.#options.clock.after(this.#options.retryMs, () => {
-      void this.#pump();
+      // The pump that set this timer may not have returned yet.
+      void Promise.resolve(this.#running).then(() => this.#pump());
     });
   }
 }
