@@ -146,9 +146,9 @@ create table agents (
   updated_at timestamp with time zone default now(),
   constraint agents_pkey PRIMARY KEY (id),
   constraint agents_project_id_name_key UNIQUE (project_id, name),
-  constraint agents_origin_check CHECK (((origin)::text = ANY ((ARRAY['file'::character varying, 'api'::character varying])::text[]))),
+  constraint agents_origin_check CHECK ((origin = ANY (ARRAY['file', 'api']))),
   constraint agents_tier_check CHECK (((tier >= 1) AND (tier <= 9))),
-  constraint agents_type_check CHECK (((type)::text = ANY ((ARRAY['orchestrator'::character varying, 'architect'::character varying, 'coder'::character varying, 'tester'::character varying, 'reviewer'::character varying])::text[])))
+  constraint agents_type_check CHECK ((type = ANY (ARRAY['orchestrator', 'architect', 'coder', 'tester', 'reviewer'])))
 );
 
 create table alerts (
@@ -163,7 +163,7 @@ create table alerts (
   constraint alerts_pkey PRIMARY KEY (id),
   constraint alerts_envelope_id_label_threshold_key UNIQUE (envelope_id, label, threshold),
   constraint alerts_threshold_check CHECK (((threshold > (0)::numeric) AND (threshold <= 1.0))),
-  constraint alerts_unit_check CHECK (((unit)::text = ANY ((ARRAY['nano_usd'::character varying, 'tokens'::character varying, 'requests'::character varying, 'concurrency'::character varying])::text[])))
+  constraint alerts_unit_check CHECK ((unit = ANY (ARRAY['nano_usd', 'tokens', 'requests', 'concurrency'])))
 );
 
 create table api_keys (
@@ -190,13 +190,13 @@ create table api_keys (
   last_used_at timestamp with time zone,
   constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_public_id_key UNIQUE (public_id),
-  constraint api_keys_allowed_dimensions_check CHECK ((jsonb_typeof(allowed_dimensions) = 'array'::text)),
-  constraint api_keys_fixed_dimensions_check CHECK ((jsonb_typeof(fixed_dimensions) = 'object'::text)),
-  constraint api_keys_holder_check CHECK (((((kind)::text = 'agent'::text) AND (agent_id IS NOT NULL) AND (role IS NULL)) OR (((kind)::text = 'admin'::text) AND (role IS NOT NULL) AND (agent_id IS NULL)))),
-  constraint api_keys_kind_check CHECK (((kind)::text = ANY ((ARRAY['agent'::character varying, 'admin'::character varying])::text[]))),
-  constraint api_keys_public_id_check CHECK (((public_id)::text ~ '^[0-9A-Za-z]{12}$'::text)),
-  constraint api_keys_required_dimensions_check CHECK ((jsonb_typeof(required_dimensions) = 'array'::text)),
-  constraint api_keys_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'finance'::character varying, 'operator'::character varying])::text[]))),
+  constraint api_keys_allowed_dimensions_check CHECK ((jsonb_typeof(allowed_dimensions) = 'array')),
+  constraint api_keys_fixed_dimensions_check CHECK ((jsonb_typeof(fixed_dimensions) = 'object')),
+  constraint api_keys_holder_check CHECK ((((kind = 'agent') AND (agent_id IS NOT NULL) AND (role IS NULL)) OR ((kind = 'admin') AND (role IS NOT NULL) AND (agent_id IS NULL)))),
+  constraint api_keys_kind_check CHECK ((kind = ANY (ARRAY['agent', 'admin']))),
+  constraint api_keys_public_id_check CHECK ((public_id ~ '^[0-9A-Za-z]{12}$')),
+  constraint api_keys_required_dimensions_check CHECK ((jsonb_typeof(required_dimensions) = 'array')),
+  constraint api_keys_role_check CHECK ((role = ANY (ARRAY['owner', 'finance', 'operator']))),
   constraint api_keys_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
 );
 
@@ -245,7 +245,7 @@ create table budget_limits (
   created_at timestamp with time zone default now(),
   updated_at timestamp with time zone default now(),
   constraint budget_limits_pkey PRIMARY KEY (id),
-  constraint budget_limits_action_on_exceed_check CHECK (((action_on_exceed)::text = ANY ((ARRAY['warn'::character varying, 'block'::character varying])::text[]))),
+  constraint budget_limits_action_on_exceed_check CHECK ((action_on_exceed = ANY (ARRAY['warn', 'block']))),
   constraint budget_limits_alert_threshold_check CHECK (((alert_threshold > (0)::numeric) AND (alert_threshold <= 1.0))),
   constraint budget_limits_alert_thresholds_check CHECK ((((0)::numeric < ALL (alert_thresholds)) AND ((1)::numeric >= ALL (alert_thresholds)))),
   constraint budget_limits_amount_concurrency_check CHECK ((amount_concurrency >= 0)),
@@ -253,14 +253,14 @@ create table budget_limits (
   constraint budget_limits_amount_tokens_check CHECK ((amount_tokens >= 0)),
   constraint budget_limits_amount_usd_check CHECK ((amount_usd >= (0)::numeric)),
   constraint budget_limits_anchor_day_check CHECK (((anchor_day >= 1) AND (anchor_day <= 31))),
-  constraint budget_limits_concurrency_period_check CHECK (((amount_concurrency IS NULL) OR ((period)::text = 'ever'::text))),
-  constraint budget_limits_on_ledger_down_check CHECK (((on_ledger_down)::text = ANY ((ARRAY['refuse'::character varying, 'continue'::character varying])::text[]))),
+  constraint budget_limits_concurrency_period_check CHECK (((amount_concurrency IS NULL) OR (period = 'ever'))),
+  constraint budget_limits_on_ledger_down_check CHECK ((on_ledger_down = ANY (ARRAY['refuse', 'continue']))),
   constraint budget_limits_one_unit_check CHECK ((num_nonnulls(amount_usd, amount_tokens, amount_requests, amount_concurrency) = 1)),
-  constraint budget_limits_origin_check CHECK (((origin)::text = ANY ((ARRAY['file'::character varying, 'api'::character varying])::text[]))),
-  constraint budget_limits_period_check CHECK (((period)::text = ANY ((ARRAY['minutely'::character varying, 'hourly'::character varying, 'daily'::character varying, 'weekly'::character varying, 'monthly'::character varying, 'ever'::character varying])::text[]))),
+  constraint budget_limits_origin_check CHECK ((origin = ANY (ARRAY['file', 'api']))),
+  constraint budget_limits_period_check CHECK ((period = ANY (ARRAY['minutely', 'hourly', 'daily', 'weekly', 'monthly', 'ever']))),
   constraint budget_limits_raise_amount_check CHECK ((raise_amount >= (0)::numeric)),
   constraint budget_limits_raise_check CHECK ((num_nonnulls(raise_amount, raise_until) <> 1)),
-  constraint budget_limits_scope_type_check CHECK (((scope_type)::text = ANY ((ARRAY['global'::character varying, 'project'::character varying, 'agent'::character varying, 'agent_type'::character varying, 'user'::character varying, 'key'::character varying, 'conversation'::character varying, 'task'::character varying, 'person'::character varying, 'occasion'::character varying, 'end_user'::character varying, 'model'::character varying, 'provider'::character varying, 'tag'::character varying, 'issue'::character varying, 'pull_request'::character varying])::text[]))),
+  constraint budget_limits_scope_type_check CHECK ((scope_type = ANY (ARRAY['global', 'project', 'agent', 'agent_type', 'user', 'key', 'conversation', 'task', 'person', 'occasion', 'end_user', 'model', 'provider', 'tag', 'issue', 'pull_request']))),
   constraint budget_limits_week_start_check CHECK (((week_start >= 1) AND (week_start <= 7)))
 );
 
@@ -281,8 +281,8 @@ create table budget_periods (
   final_at timestamp with time zone,
   constraint budget_periods_pkey PRIMARY KEY (envelope_id, label),
   constraint budget_periods_limit_amount_check CHECK ((limit_amount >= 0)),
-  constraint budget_periods_state_check CHECK (((state)::text = ANY ((ARRAY['provisional'::character varying, 'final'::character varying])::text[]))),
-  constraint budget_periods_unit_check CHECK (((unit)::text = ANY ((ARRAY['nano_usd'::character varying, 'tokens'::character varying, 'requests'::character varying, 'concurrency'::character varying])::text[])))
+  constraint budget_periods_state_check CHECK ((state = ANY (ARRAY['provisional', 'final']))),
+  constraint budget_periods_unit_check CHECK ((unit = ANY (ARRAY['nano_usd', 'tokens', 'requests', 'concurrency'])))
 );
 
 create table budgets (
@@ -332,8 +332,8 @@ create table conversations (
   updated_at timestamp with time zone default now(),
   constraint conversations_pkey PRIMARY KEY (id),
   constraint conversations_creator_check CHECK ((num_nonnulls(created_by_user_id, created_by_agent_id) >= 1)),
-  constraint conversations_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'paused'::character varying, 'completed'::character varying, 'archived'::character varying])::text[]))),
-  constraint conversations_type_check CHECK (((type)::text = ANY ((ARRAY['issue'::character varying, 'general'::character varying, 'task'::character varying, 'review'::character varying])::text[])))
+  constraint conversations_status_check CHECK ((status = ANY (ARRAY['active', 'paused', 'completed', 'archived']))),
+  constraint conversations_type_check CHECK ((type = ANY (ARRAY['issue', 'general', 'task', 'review'])))
 );
 
 create table envelope_totals (
@@ -346,7 +346,7 @@ create table envelope_totals (
   last_seq bigint default 0 not null,
   updated_at timestamp with time zone default now() not null,
   constraint envelope_totals_pkey PRIMARY KEY (envelope_id, label),
-  constraint envelope_totals_unit_check CHECK (((unit)::text = ANY ((ARRAY['nano_usd'::character varying, 'tokens'::character varying, 'requests'::character varying, 'concurrency'::character varying])::text[])))
+  constraint envelope_totals_unit_check CHECK ((unit = ANY (ARRAY['nano_usd', 'tokens', 'requests', 'concurrency'])))
 );
 
 create table exchange_rates (
@@ -356,7 +356,7 @@ create table exchange_rates (
   source text,
   created_at timestamp with time zone default now() not null,
   constraint exchange_rates_pkey PRIMARY KEY (currency, valid_from),
-  constraint exchange_rates_currency_check CHECK (((currency)::text ~ '^[A-Z]{3}$'::text)),
+  constraint exchange_rates_currency_check CHECK ((currency ~ '^[A-Z]{3}$')),
   constraint exchange_rates_usd_per_unit_check CHECK ((usd_per_unit > (0)::numeric))
 );
 
@@ -416,7 +416,7 @@ create table messages (
   created_at timestamp with time zone default now(),
   updated_at timestamp with time zone default now(),
   constraint messages_pkey PRIMARY KEY (id),
-  constraint messages_author_type_check CHECK (((author_type)::text = ANY ((ARRAY['user'::character varying, 'agent'::character varying])::text[])))
+  constraint messages_author_type_check CHECK ((author_type = ANY (ARRAY['user', 'agent'])))
 );
 
 create table notifications (
@@ -434,7 +434,7 @@ create table notifications (
   metadata jsonb default '{}'::jsonb,
   created_at timestamp with time zone default now(),
   constraint notifications_pkey PRIMARY KEY (id),
-  constraint notifications_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'warning'::character varying, 'critical'::character varying])::text[])))
+  constraint notifications_severity_check CHECK ((severity = ANY (ARRAY['info', 'warning', 'critical'])))
 );
 
 create table occasions (
@@ -505,7 +505,7 @@ create table projects (
   created_at timestamp with time zone default now(),
   updated_at timestamp with time zone default now(),
   constraint projects_pkey PRIMARY KEY (id),
-  constraint projects_origin_check CHECK (((origin)::text = ANY ((ARRAY['file'::character varying, 'api'::character varying])::text[])))
+  constraint projects_origin_check CHECK ((origin = ANY (ARRAY['file', 'api'])))
 );
 
 create table prompt_snapshots (
@@ -589,7 +589,7 @@ create table slots (
   constraint slots_project_id_key_key UNIQUE NULLS NOT DISTINCT (project_id, key),
   constraint slots_min_chars_check CHECK ((min_chars >= 0)),
   constraint slots_soft_limit_chars_check CHECK ((soft_limit_chars > 0)),
-  constraint slots_source_check CHECK (((source)::text = ANY ((ARRAY['text'::character varying, 'system_prompt'::character varying, 'rules_file'::character varying, 'agent_memory'::character varying, 'request'::character varying, 'conversation'::character varying])::text[])))
+  constraint slots_source_check CHECK ((source = ANY (ARRAY['text', 'system_prompt', 'rules_file', 'agent_memory', 'request', 'conversation'])))
 );
 
 create table tasks (
@@ -611,8 +611,8 @@ create table tasks (
   completed_at timestamp with time zone,
   updated_at timestamp with time zone default now(),
   constraint tasks_pkey PRIMARY KEY (id),
-  constraint tasks_priority_check CHECK (((priority)::text = ANY ((ARRAY['low'::character varying, 'medium'::character varying, 'high'::character varying, 'urgent'::character varying])::text[]))),
-  constraint tasks_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'in_progress'::character varying, 'testing'::character varying, 'review'::character varying, 'completed'::character varying, 'failed'::character varying])::text[])))
+  constraint tasks_priority_check CHECK ((priority = ANY (ARRAY['low', 'medium', 'high', 'urgent']))),
+  constraint tasks_status_check CHECK ((status = ANY (ARRAY['pending', 'in_progress', 'testing', 'review', 'completed', 'failed'])))
 );
 
 create table templates (
@@ -640,7 +640,7 @@ create table tier_overrides (
   updated_at timestamp with time zone default now() not null,
   constraint tier_overrides_pkey PRIMARY KEY (id),
   constraint tier_overrides_project_id_tier_key UNIQUE (project_id, tier),
-  constraint tier_overrides_default_limits_check CHECK ((jsonb_typeof(default_limits) = 'array'::text)),
+  constraint tier_overrides_default_limits_check CHECK ((jsonb_typeof(default_limits) = 'array')),
   constraint tier_overrides_tier_check CHECK (((tier >= 1) AND (tier <= 9)))
 );
 
@@ -652,7 +652,7 @@ create table tiers (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint tiers_pkey PRIMARY KEY (tier),
-  constraint tiers_default_limits_check CHECK ((jsonb_typeof(default_limits) = 'array'::text)),
+  constraint tiers_default_limits_check CHECK ((jsonb_typeof(default_limits) = 'array')),
   constraint tiers_tier_check CHECK (((tier >= 1) AND (tier <= 9)))
 );
 
@@ -700,11 +700,11 @@ create table token_usage (
   metadata jsonb default '{}'::jsonb not null,
   constraint token_usage_pkey PRIMARY KEY (id, usage_date),
   constraint token_usage_reservation_id_kind_usage_date_key UNIQUE (reservation_id, kind, usage_date),
-  constraint token_usage_kind_check CHECK (((kind)::text = ANY ((ARRAY['base'::character varying, 'late'::character varying, 'adjust'::character varying, 'reconciled'::character varying])::text[]))),
-  constraint token_usage_lines_check CHECK ((jsonb_typeof(lines) = 'array'::text)),
-  constraint token_usage_not_negative CHECK ((((kind)::text <> 'base'::text) OR ((LEAST(tokens_in, tokens_out, tokens_cached_read, tokens_cache_write, tokens_reasoning) >= 0) AND (cost_usd >= (0)::numeric) AND (fee_usd >= (0)::numeric) AND (attempts >= 0)))),
-  constraint token_usage_outcome_check CHECK (((outcome)::text = ANY ((ARRAY['completed'::character varying, 'cut_by_budget'::character varying, 'client_left'::character varying, 'upstream_died'::character varying, 'upstream_timeout'::character varying, 'reaped'::character varying, 'adjusted'::character varying])::text[]))),
-  constraint token_usage_usage_source_check CHECK (((usage_source)::text = ANY ((ARRAY['provider'::character varying, 'counted'::character varying, 'estimated'::character varying, 'reconciled'::character varying])::text[])))
+  constraint token_usage_kind_check CHECK ((kind = ANY (ARRAY['base', 'late', 'adjust', 'reconciled']))),
+  constraint token_usage_lines_check CHECK ((jsonb_typeof(lines) = 'array')),
+  constraint token_usage_not_negative CHECK (((kind <> 'base') OR ((LEAST(tokens_in, tokens_out, tokens_cached_read, tokens_cache_write, tokens_reasoning) >= 0) AND (cost_usd >= (0)::numeric) AND (fee_usd >= (0)::numeric) AND (attempts >= 0)))),
+  constraint token_usage_outcome_check CHECK ((outcome = ANY (ARRAY['completed', 'cut_by_budget', 'client_left', 'upstream_died', 'upstream_timeout', 'reaped', 'adjusted']))),
+  constraint token_usage_usage_source_check CHECK ((usage_source = ANY (ARRAY['provider', 'counted', 'estimated', 'reconciled'])))
 ) partition by RANGE (usage_date);
 
 create table turn_metrics (
@@ -753,7 +753,7 @@ create table turns (
   created_at timestamp with time zone default now() not null,
   constraint turns_pkey PRIMARY KEY (id),
   constraint turns_reservation_id_key UNIQUE (reservation_id),
-  constraint turns_status_check CHECK (((status)::text = ANY ((ARRAY['completed'::character varying, 'cut_by_budget'::character varying, 'client_left'::character varying, 'upstream_died'::character varying, 'upstream_timeout'::character varying, 'reaped'::character varying, 'adjusted'::character varying, 'released'::character varying])::text[])))
+  constraint turns_status_check CHECK ((status = ANY (ARRAY['completed', 'cut_by_budget', 'client_left', 'upstream_died', 'upstream_timeout', 'reaped', 'adjusted', 'released'])))
 );
 
 create table users (

@@ -22,7 +22,14 @@ columns as (
 ),
 constraints as (
   select c.conrelid, c.conindid, c.conname::text as name, c.contype,
-    pg_get_constraintdef(c.oid) as definition
+    -- Of the casts and brackets that the server puts round a list of words, a load of its own
+    -- text makes others: without them the text stays the same, and is easier to read.
+    case when c.contype <> 'c' then pg_get_constraintdef(c.oid) else
+      regexp_replace(regexp_replace(regexp_replace(regexp_replace(pg_get_constraintdef(c.oid),
+        '::(text|character varying)(\[\])?', '', 'g'),
+        '\((''[^'']*'')\)', '\1', 'g'),
+        '\(\((ARRAY\[[^]]*\])\)\)', '(\1)', 'g'),
+        '\(\((\w+)\) (=|<>|~)', '(\1 \2', 'g') end as definition
   from pg_constraint c
   where c.contype in ('p', 'u', 'c', 'f') and c.conparentid = 0
 ),
