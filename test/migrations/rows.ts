@@ -126,9 +126,8 @@ export const ROWS: readonly [table: string, insert: string][] = [
 /** Fills every table that there is. */
 export async function insertRows(database: Database): Promise<void> {
   const tables = new Set(Object.keys(await countRows(database)));
-  for (const [table, insert] of ROWS) {
-    if (tables.has(table)) await database.run(`insert into ${table} ${insert}`);
-  }
+  const present = ROWS.filter(([table]) => tables.has(table));
+  await database.run(present.map(([table, values]) => `insert into ${table} ${values}`).join(';'));
   if (!tables.has('prompt_snapshots')) return;
   const column = (await hasColumn(database, 'prompt_snapshots', 'reservation_id'))
     ? 'reservation_id'
@@ -143,12 +142,13 @@ export async function countRows(database: Database): Promise<Record<string, numb
     `select table_name as name from information_schema.tables where table_schema = 'public'
      and table_name <> 'schema_migrations' and table_name not like 'token_usage_%' order by 1`,
   );
-  const counts: Record<string, number> = {};
-  for (const { name } of tables) {
-    const [row] = await database.query<{ count: number }>(`select count(*) as count from ${name}`);
-    counts[name] = row?.count ?? 0;
-  }
-  return counts;
+  if (tables.length === 0) return {};
+  const counts = await database.query<{ name: string; count: number }>(
+    tables
+      .map(({ name }) => `select '${name}' as name, count(*) as count from ${name}`)
+      .join(' union all '),
+  );
+  return Object.fromEntries(counts.map(({ name, count }) => [name, count]));
 }
 
 export async function hasColumn(
