@@ -1,6 +1,6 @@
 // The embedded database: PGlite in a worker thread, reached by the same driver as PostgreSQL
 // through a unix socket in a fresh directory, so that its path is always short.
-// Who opens a directory holds its lock (`data-lock.ts`): PGlite itself would let two in.
+// Who opens a directory holds its lock (`directory-lock.ts`): PGlite itself would let two in.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -11,12 +11,12 @@ import { join } from 'node:path';
 import { OperatorError } from '../core/errors.js';
 import { randomBase62 } from '../core/id.js';
 
-export interface DataLock {
+export interface DirectoryLock {
   /** Frees the directory. The process's end does the same. */
   release(): Promise<void>;
 }
 
-export interface DataLockOptions {
+export interface DirectoryLockOptions {
   dir: string;
   /** What the owner tells who asks, such as its process id: one short line. */
   owner: string;
@@ -32,7 +32,7 @@ const NEW = /^lock\.new-[0-9A-Za-z]+$/;
 type Probe = { state: 'alive'; owner: string } | { state: 'dead' } | { state: 'gone' };
 
 /** Takes the directory or throws an OperatorError that says in one line who has it. */
-export async function lockDataDirectory(options: DataLockOptions): Promise<DataLock> {
+export async function lockDirectory(options: DirectoryLockOptions): Promise<DirectoryLock> {
   const { dir, owner } = options;
   const ownPath = join(dir, `lock.new-${randomBase62(8)}`);
   refuseLongPath(dir, ownPath);

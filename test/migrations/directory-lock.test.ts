@@ -4,15 +4,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockDataDirectory } from '#src/drivers/data-lock.js';
+import { lockDirectory } from '#src/drivers/directory-lock.js';
 
-const LOCK = new URL('../../dist/drivers/data-lock.js', import.meta.url).href;
+const LOCK = new URL('../../dist/drivers/directory-lock.js', import.meta.url).href;
 // Tells `locked` or why not; stays until its input ends.
 const STARTER = `
-  const { lockDataDirectory } = await import(${JSON.stringify(LOCK)});
+  const { lockDirectory } = await import(${JSON.stringify(LOCK)});
   process.stdin.resume();
   try {
-    await lockDataDirectory({ dir: process.argv[1], owner: 'pid ' + process.pid });
+    await lockDirectory({ dir: process.argv[1], owner: 'pid ' + process.pid });
     console.log('locked');
   } catch (error) {
     console.log(error.name + ': ' + error.message);
@@ -56,25 +56,25 @@ test('an owner that is stopped still owns', async () => {
   const owner = start();
   expect(await owner.line).toBe('locked');
   owner.child.kill('SIGSTOP');
-  await expect(lockDataDirectory({ dir, owner: 'second' })).rejects.toThrow('is using');
+  await expect(lockDirectory({ dir, owner: 'second' })).rejects.toThrow('is using');
   owner.child.kill('SIGCONT');
 });
 
 test('two of one process exclude each other, and a released directory is free again', async () => {
-  const first = await lockDataDirectory({ dir, owner: 'first' });
-  const second = lockDataDirectory({ dir, owner: 'second' });
+  const first = await lockDirectory({ dir, owner: 'first' });
+  const second = lockDirectory({ dir, owner: 'second' });
   await expect(second).rejects.toMatchObject({
     message: `Another Purser (first) is using the data directory ${dir}.`,
     remedy: expect.stringContaining('PURSER_DATA_DIR'),
   });
   await first.release();
-  const third = await lockDataDirectory({ dir, owner: 'third' });
+  const third = await lockDirectory({ dir, owner: 'third' });
   await third.release();
 });
 
 test('a path over 100 bytes is refused with a remedy', async () => {
   const long = join(dir, 'd'.repeat(100));
-  await expect(lockDataDirectory({ dir: long, owner: 'me' })).rejects.toMatchObject({
+  await expect(lockDirectory({ dir: long, owner: 'me' })).rejects.toMatchObject({
     message: expect.stringContaining('too long'),
     remedy: expect.stringContaining('shorter'),
   });
@@ -82,7 +82,7 @@ test('a path over 100 bytes is refused with a remedy', async () => {
 
 test('a directory that is not there is told', async () => {
   const none = join(dir, 'none');
-  await expect(lockDataDirectory({ dir: none, owner: 'me' })).rejects.toThrow('cannot be locked');
+  await expect(lockDirectory({ dir: none, owner: 'me' })).rejects.toThrow('cannot be locked');
 });
 
 function start(): { child: ChildProcess; line: Promise<string> } {
