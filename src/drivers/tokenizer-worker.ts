@@ -27,7 +27,8 @@ interface Job {
   sum: number;
 }
 
-const TURN_MS = 4;
+// Some five milliseconds of encoding.
+const TURN_TOKENS = 8_192;
 const encoders = new Map<Encoding, Encoder>();
 const jobs: Job[] = [];
 let running = false;
@@ -49,10 +50,10 @@ async function run(): Promise<void> {
   running = false;
 }
 
-/** Counts on for some milliseconds; whether the job is done. */
+/** Counts on for one turn; whether the job is done. */
 function turn(job: Job): boolean {
   const encoder = encoderOf(job.request.encoding);
-  const untilMs = performance.now() + TURN_MS;
+  let counted = 0;
   while (job.counts.length < job.request.texts.length) {
     job.parts ??= encoder.parts(job.request.texts[job.counts.length] ?? '');
     const step = job.parts.next();
@@ -62,8 +63,9 @@ function turn(job: Job): boolean {
       job.sum = 0;
     } else {
       job.sum += step.value;
+      counted += step.value;
     }
-    if (performance.now() > untilMs) break;
+    if (counted >= TURN_TOKENS) break;
   }
   return job.counts.length === job.request.texts.length;
 }

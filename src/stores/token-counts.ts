@@ -3,6 +3,7 @@
 // bounded in bytes. No text longer than a hash is kept.
 
 import { hash } from 'node:crypto';
+import { assert } from '../core/assert.js';
 import type { Tokenizer } from '../drivers/tokenizer.js';
 import { type Encoding, tokensBound } from '../rules/tokens/encoding.js';
 
@@ -28,27 +29,23 @@ const ENTRY_BYTES = 112;
 const KEY_UNITS = 64;
 
 export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
-  const { tokenizer, bytesMax = BYTES_MAX } = options;
-  const known = new Map<Encoding, Map<string, number>>();
-  let [bytes, hits, misses] = [0, 0, 0];
+  const { tokenizer } = options;
+  const known = new Remembered(options.bytesMax ?? BYTES_MAX);
+  let [hits, misses] = [0, 0];
 
   function countPieces(
     encoding: Encoding | undefined,
     pieces: readonly string[],
   ): number | Promise<number> {
     if (encoding === undefined) return pieces.reduce((sum, text) => sum + tokensBound(text), 0);
-    const counts = countsOf(encoding);
-    const unseen = new Map<string, { text: string; times: number }>();
+    const unseen = new Map<string, Unseen>();
     let sum = 0;
     for (const text of pieces) {
       const key = keyOf(text);
-      const tokens = counts.get(key);
+      const tokens = known.get(encoding, key);
       if (tokens !== undefined) {
         hits += 1;
         sum += tokens;
-        // Set again, it is the most recently used.
-        counts.delete(key);
-        counts.set(key, tokens);
         continue;
       }
       const waiting = unseen.get(key);
@@ -57,54 +54,77 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
     }
     if (unseen.size === 0) return sum;
     misses += unseen.size;
-    const keys = [...unseen];
-    const remembered = (fresh: readonly number[]): number => {
-      let total = sum;
-      for (const [index, [key, { times }]] of keys.entries()) {
-        const tokens = fresh[index] ?? 0;
-        remember(counts, key, tokens);
-        total += tokens * times;
-      }
-      return total;
-    };
-    const fresh = tokenizer.countAll(
-      encoding,
-      keys.map(([, { text }]) => text),
-    );
-    return Array.isArray(fresh) ? remembered(fresh) : fresh.then(remembered);
+    const texts = Array.from(unseen.values(), ({ text }) => text);
+    const counts = tokenizer.countAll(encoding, texts);
+    const total = (fresh: readonly number[]) => sum + learn(encoding, unseen, fresh);
+    return Array.isArray(counts) ? total(counts) : counts.then(total);
   }
 
-  function countsOf(encoding: Encoding): Map<string, number> {
-    const held = known.get(encoding);
-    if (held !== undefined) return held;
-    const counts = new Map<string, number>();
-    known.set(encoding, counts);
-    return counts;
+  /** Remembers the counts of what was unseen, in its order, and answers their sum. */
+  function learn(encoding: Encoding, unseen: Map<string, Unseen>, counts: readonly number[]) {
+    assert(counts.length === unseen.size, 'a count for each text');
+    let [sum, index] = [0, 0];
+    for (const [key, { times }] of unseen) {
+      const tokens = counts[index] ?? 0;
+      known.set(encoding, key, tokens);
+      sum += tokens * times;
+      index += 1;
+    }
+    return sum;
   }
 
-  function remember(counts: Map<string, number>, key: string, tokens: number): void {
-    if (!counts.has(key)) bytes += entryBytes(key);
+  return { countPieces, state: () => ({ ...known.state(), hits, misses }) };
+}
+
+interface Unseen {
+  text: string;
+  times: number;
+}
+
+/** Counts by encoding and key, the least recently used first. */
+class Remembered {
+  readonly #bytesMax: number;
+  readonly #counts = new Map<Encoding, Map<string, number>>();
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get(encoding: Encoding, key: string): number | undefined {
+    const counts = this.#counts.get(encoding);
+    const tokens = counts?.get(key);
+    if (counts === undefined || tokens === undefined) return undefined;
+    // Set again, it is the most recently used.
+    counts.delete(key);
     counts.set(key, tokens);
-    if (bytes > bytesMax) forget(counts);
+    return tokens;
+  }
+
+  set(encoding: Encoding, key: string, tokens: number): void {
+    const counts = this.#counts.get(encoding) ?? new Map<string, number>();
+    this.#counts.set(encoding, counts);
+    if (!counts.has(key)) this.#bytes += entryBytes(key);
+    counts.set(key, tokens);
+    if (this.#bytes > this.#bytesMax) this.#forget(counts);
   }
 
   // The oldest of the encoding that is growing; of the others only where that is not enough.
-  function forget(growing: Map<string, number>): void {
-    for (const counts of [growing, ...known.values()]) {
+  #forget(growing: Map<string, number>): void {
+    for (const counts of [growing, ...this.#counts.values()]) {
       for (const key of counts.keys()) {
-        if (bytes <= bytesMax) return;
+        if (this.#bytes <= this.#bytesMax) return;
         counts.delete(key);
-        bytes -= entryBytes(key);
+        this.#bytes -= entryBytes(key);
       }
     }
   }
 
-  const state = () => {
+  state(): { entries: number; bytes: number } {
     let entries = 0;
-    for (const counts of known.values()) entries += counts.size;
-    return { entries, bytes, hits, misses };
-  };
-  return { countPieces, state };
+    for (const counts of this.#counts.values()) entries += counts.size;
+    return { entries, bytes: this.#bytes };
+  }
 }
 
 // SHA-256 is as quick as SHA-1 here (0.7 ns a byte), and nobody can make two texts share a count.

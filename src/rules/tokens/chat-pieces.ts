@@ -3,7 +3,7 @@
 // new kind of part is never free.
 
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
-import { dataUriSize } from './image-size.js';
+import { inlineImageSize } from './image-size.js';
 import { imageTokens } from './image-tokens.js';
 
 export interface ChatPieces {
@@ -102,7 +102,7 @@ function addPart(counted: ChatPieces, part: JsonObject, model: string): void {
 function addImage(counted: ChatPieces, image: Json | undefined, model: string): void {
   const url = isJsonObject(image) ? image.url : image;
   const detail = isJsonObject(image) && typeof image.detail === 'string' ? image.detail : undefined;
-  const size = typeof url === 'string' ? dataUriSize(url) : undefined;
+  const size = typeof url === 'string' ? inlineImageSize(url) : undefined;
   counted.fixedTokens += imageTokens(model, size, detail);
 }
 

@@ -7,7 +7,7 @@ export interface PixelSize {
 }
 
 /** Of a `data:` URI with base64; undefined for any other address. */
-export function dataUriSize(uri: string): PixelSize | undefined {
+export function inlineImageSize(uri: string): PixelSize | undefined {
   const match = /^data:image\/[\w.+-]{1,32}(?:;[\w=.-]{1,64}){0,4};base64,/i.exec(
     uri.slice(0, 512),
   );

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chatPieces, PUBLISHED_OVERHEADS, WIDE_OVERHEADS } from '#src/rules/tokens/chat-pieces.js';
 import { encodingOf, tokensBound } from '#src/rules/tokens/encoding.js';
-import { dataUriSize } from '#src/rules/tokens/image-size.js';
+import { inlineImageSize } from '#src/rules/tokens/image-size.js';
 import { imageTokens } from '#src/rules/tokens/image-tokens.js';
 import { RUN_BYTES_MAX, SLICE_UNITS, slices } from '#src/rules/tokens/slices.js';
 
@@ -131,19 +131,19 @@ describe('images', () => {
     `data:image/${kind};base64,${bytes.toString('base64')}`;
 
   test('a size is read from each format of header', () => {
-    expect(dataUriSize(uri(PNG(1024, 768)))).toEqual({ width: 1024, height: 768 });
+    expect(inlineImageSize(uri(PNG(1024, 768)))).toEqual({ width: 1024, height: 768 });
     const gif = Buffer.from('GIF89a\x20\x03\x58\x02\0\0', 'latin1');
-    expect(dataUriSize(uri(gif, 'gif'))).toEqual({ width: 800, height: 600 });
+    expect(inlineImageSize(uri(gif, 'gif'))).toEqual({ width: 800, height: 600 });
     const preview = Buffer.concat([Buffer.from([0xff, 0xe1, 0x10, 0x02]), Buffer.alloc(0x1000)]);
     const frame = Buffer.from([0xff, 0xc2, 0, 17, 8, 0x02, 0x58, 0x03, 0x20, 3, 0, 0]);
     const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8]), preview, frame]);
-    expect(dataUriSize(uri(jpeg, 'jpeg'))).toEqual({ width: 800, height: 600 });
+    expect(inlineImageSize(uri(jpeg, 'jpeg'))).toEqual({ width: 800, height: 600 });
     const webp = (kind: string, fill: (bytes: Buffer) => void) => {
       const bytes = Buffer.alloc(32);
       bytes.write('RIFF', 0, 'latin1');
       bytes.write(`WEBP${kind}`, 8, 'latin1');
       fill(bytes);
-      return dataUriSize(uri(bytes, 'webp'));
+      return inlineImageSize(uri(bytes, 'webp'));
     };
     const lossy = webp('VP8 ', (bytes) => {
       bytes.writeUInt16LE(800, 26);
@@ -161,10 +161,10 @@ describe('images', () => {
   test('what is no image of ours has no size, and nothing throws', () => {
     const cut = uri(PNG(10, 10)).slice(0, 40);
     for (const odd of ['', 'https://x/y.png', 'data:image/png;base64,', cut, uri(PNG(0, 5))]) {
-      expect(dataUriSize(odd)).toBeUndefined();
+      expect(inlineImageSize(odd)).toBeUndefined();
     }
     const endless = Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(5_000, 0xff)]);
-    expect(dataUriSize(uri(endless, 'jpeg'))).toBeUndefined();
+    expect(inlineImageSize(uri(endless, 'jpeg'))).toBeUndefined();
   });
 
   test('OpenAI tiles as published: 1024 x 1024 is 765, 2048 x 4096 is 1105, low is 85', () => {
