@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the file's own syntax
 // The configuration as an operator meets it: precedence, secrets, and every fault told at once.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -60,7 +61,6 @@ test('the shape that the contract shows is read, references in braces and all', 
   const config = load(
     [
       'providers:',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the file's own syntax
       '  openai: { dialect: openai, base_url: https://api.openai.com/v1, api_key: ${OPENAI_API_KEY:-} }',
       '  local:  { dialect: openai, base_url: "http://127.0.0.1:11434/v1/", allow_private: true }',
       'models:',
@@ -108,8 +108,8 @@ test('a setting that the environment gives keeps the rest of its section', () =>
 
 test('a reference is filled in, by its default where the variable is unset or empty', () => {
   const yaml = [
-    'data_dir: $' + '{HERE:-fallback}/x',
-    'listen: { port: $' + '{MY_PORT:-9} } # $' + '{COMMENT}',
+    'data_dir: ${HERE:-fallback}/x',
+    'listen: { port: ${MY_PORT:-9} } # ${COMMENT}',
     'projects: [{ name: "$' + '${literal}" }]',
   ].join('\n');
   expect(load(yaml).dataDir).toBe(join(folder, 'fallback', 'x'));
@@ -118,14 +118,14 @@ test('a reference is filled in, by its default where the variable is unset or em
     dataDir: '/abs/x',
     listen: { port: 10 },
   });
-  expect(load(yaml).projects[0]?.name).toBe('$' + '{literal}');
+  expect(load(yaml).projects[0]?.name).toBe('${literal}');
   expect(load(yaml, { env: { HERE: 'a: {', MY_PORT: '1' } }).dataDir).toBe(
     join(folder, 'a: {', 'x'),
   );
 });
 
 test('a reference without a default to an unset variable is an error that names it', () => {
-  expect(faults('data_dir: $' + '{NOWHERE}')).toContainEqual(
+  expect(faults('data_dir: ${NOWHERE}')).toContainEqual(
     'data_dir: needs the variable NOWHERE, which is not set',
   );
 });
