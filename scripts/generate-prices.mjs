@@ -27,6 +27,9 @@ rows.sort(
 const head = JSON.stringify({
   unit: 'pico-USD per token; fees in nano-USD',
   sources: sources.versions,
+  notice:
+    'From MIT-licensed sources: genai-prices (c) Pydantic Services Inc.; pi-ai (c) Mario Zechner ' +
+    'and tokenlens (c) Nicklas Scharpff, which carry models.dev.',
   fallbacks: sources.fallbacks,
 });
 const lines = rows.map((row) => JSON.stringify(row)).join(',\n');
