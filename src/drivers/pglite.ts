@@ -39,7 +39,11 @@ export async function openPglite(options: PgliteOptions): Promise<Pglite> {
     socketPath,
     image: options.image && new Uint8Array(options.image),
   };
-  const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), { workerData: work });
+  const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), {
+    workerData: work,
+    // Some of the process's own flags (`--input-type`) keep a worker from loading its file.
+    execArgv: [],
+  });
   const ended = new Promise<Error>((resolve) => {
     worker.once('error', (error: Error) => resolve(error));
     worker.once('exit', (code) => resolve(new Error(`its worker ended with code ${code}`)));

@@ -1,10 +1,23 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { createInterface } from 'node:readline';
+import { expect, inject, test } from 'vitest';
 import { sqlState } from '#src/drivers/database.js';
 import { openPglite } from '#src/drivers/pglite.js';
 import { eachDatabase } from '../support/databases.js';
+
+const PGLITE = new URL('../../dist/drivers/pglite.js', import.meta.url).href;
+// Commits one row after another and tells each, until it is killed.
+const WRITER = `
+  const { openPglite } = await import(${JSON.stringify(PGLITE)});
+  const { database } = await openPglite({ at: { dir: process.argv[1] } });
+  await database.run('create table t (n integer primary key)');
+  for (let n = 1; ; n += 1) {
+    await database.query('insert into t values ($1)', [n]);
+    console.log(n);
+  }`;
 
 const VALUES = `select 5::bigint as small, 9007199254740993::bigint as large, 1.50::numeric as money,
   date '2026-11-21' as day, timestamptz '2026-11-21 09:41Z' as at, '[{"a": 1}]'::jsonb as lines,
@@ -76,7 +89,7 @@ eachDatabase('a broken statement among several keeps none of them', async ({ dat
 });
 
 test('PGlite keeps its rows over a restart and leaves no socket behind', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'purser-test-'));
+  const folder = await mkdtemp(join(inject('runFolder'), 'pglite-'));
   const dir = join(folder, 'pglite');
   const sockets = async () =>
     (await readdir(tmpdir())).filter((name) => /^purser-\w{6}$/.test(name));
@@ -88,7 +101,27 @@ test('PGlite keeps its rows over a restart and leaves no socket behind', async (
   expect(await second.database.query('select n from t')).toEqual([{ n: 7 }]);
   await second.database.close();
   expect((await sockets()).filter((name) => !before.includes(name))).toEqual([]);
-  await rm(folder, { recursive: true });
+});
+
+test('what PGlite has committed survives kill -9', async () => {
+  const folder = await mkdtemp(join(inject('runFolder'), 'pglite-'));
+  const dir = join(folder, 'pglite');
+  const writer = spawn(process.execPath, ['--input-type=module', '-e', WRITER, dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let committed = 0;
+  for await (const line of createInterface({ input: writer.stdout })) {
+    committed = Number(line);
+    if (committed === 50) writer.kill('SIGKILL');
+  }
+  const { database, close } = await openPglite({ at: { dir } });
+  const [row] = await database.query<{ rows: number; highest: number }>(
+    'select count(*) as rows, max(n) as highest from t',
+  );
+  expect(committed).toBeGreaterThanOrEqual(50);
+  expect(row?.highest).toBeGreaterThanOrEqual(committed);
+  expect(row?.rows).toBe(row?.highest);
+  await close();
 });
 
 test('a directory that cannot be opened is told with a remedy', async () => {
