@@ -16,15 +16,17 @@ export function installKey(root) {
 }
 
 /**
- * `fresh`, or why not. Packages that were installed by hand count as fresh where npm's own list of
- * what it installed agrees with the lock file: `unstamped` then, so that the stamp gets written.
+ * `fresh`, or why not. Packages count also where only npm's own list of what it installed agrees
+ * with the lock file, as after an install by hand: `unstamped`, so that the stamp gets written.
  */
 export function installState(root) {
   if (!existsSync(join(root, 'package-lock.json'))) return 'no lock file';
   if (!existsSync(join(root, 'node_modules'))) return 'no packages yet';
+  const key = installKey(root);
   const stamp = readText(join(root, INSTALL_STAMP));
-  if (stamp !== undefined)
-    return stamp === installKey(root) ? 'fresh' : 'package-lock.json changed';
+  if (stamp === key) return 'fresh';
+  const platform = (text) => text.split(' ')[1];
+  if (stamp !== undefined && platform(stamp) !== platform(key)) return 'installed elsewhere';
   return agreesWithLock(root) ? 'unstamped' : 'packages differ from package-lock.json';
 }
 

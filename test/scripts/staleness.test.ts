@@ -49,11 +49,14 @@ test('a clone without packages must install', () => {
   expect(installState(root)).toBe('no packages yet');
 });
 
-test('packages installed for this lock file are fresh, for another they are stale', () => {
+test('packages installed for this lock file are fresh, for another or elsewhere they are stale', () => {
   write(INSTALL_STAMP, installKey(root));
   expect(installState(root)).toBe('fresh');
-  write('package-lock.json', JSON.stringify({ packages: {} }));
-  expect(installState(root)).toBe('package-lock.json changed');
+  write(INSTALL_STAMP, installKey(root).replace(process.platform, 'plan9'));
+  expect(installState(root)).toBe('installed elsewhere');
+  write(INSTALL_STAMP, installKey(root));
+  write('package-lock.json', JSON.stringify({ packages: { 'node_modules/b': version(1) } }));
+  expect(installState(root)).toBe('packages differ from package-lock.json');
 });
 
 test('packages that somebody installed by hand count if they are those of the lock file', () => {
