@@ -31,6 +31,8 @@ export interface StreamReader {
   readonly terminated: boolean;
   /** The message of an error event inside the stream. */
   readonly failure: string | undefined;
+  /** A part of an event over the cap has gone out: only closing may follow, no event of ours. */
+  readonly midEvent: boolean;
 }
 
 /** What a whole (not streamed) answer says. */

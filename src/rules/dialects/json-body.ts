@@ -1,0 +1,45 @@
+// Bytes of a client into a JSON object whose members' places are known, or a refusal. What an
+// upstream could read differently than we did (duplicate keys, bad UTF-8) is refused.
+
+import type { MemberSpan } from '../../core/call.js';
+import { type Refused, refuse } from '../../core/errors.js';
+import { isJsonObject, type JsonObject, parseJson } from '../../core/json.js';
+import { countMembers, findDuplicateKey, scanMembers } from './json-spans.js';
+
+const DEPTH_MAX = 64;
+
+export interface JsonBody {
+  json: JsonObject;
+  members: ReadonlyMap<string, MemberSpan>;
+}
+
+export function readJsonBody(raw: Buffer): JsonBody | Refused {
+  const text = raw.toString('utf8');
+  // Decoding puts U+FFFD where bytes are broken, so that only then they must be checked.
+  if (text.includes('\ufffd') && !isUtf8(raw, text)) {
+    return refuse('invalid_encoding', 'The body is not valid UTF-8.');
+  }
+  if (text.startsWith('\ufeff')) {
+    return refuse('invalid_json', 'The body begins with a byte order mark; send it without one.');
+  }
+  const json = parseJson(text);
+  if (json === undefined) return refuse('invalid_json', 'The body is not valid JSON.');
+  if (!isJsonObject(json)) return refuse('invalid_json', 'The body must be a JSON object.');
+  const { members, depth, memberCount } = scanMembers(raw);
+  if (depth > DEPTH_MAX) {
+    return refuse('too_deep', `The body is nested ${depth} deep; ${DEPTH_MAX} is the most.`);
+  }
+  if (memberCount !== countMembers(json)) {
+    const key = findDuplicateKey(text) ?? '';
+    const shown = key.slice(0, 100);
+    return refuse('duplicate_key', `The key ${JSON.stringify(shown)} comes twice in one object.`, {
+      param: shown,
+    });
+  }
+  return { json, members };
+}
+
+// Text that really has a U+FFFD in it encodes to the same bytes again.
+function isUtf8(raw: Buffer, text: string): boolean {
+  return Buffer.byteLength(text) === raw.length && Buffer.from(text).equals(raw);
+}
