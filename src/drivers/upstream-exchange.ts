@@ -54,7 +54,7 @@ export class Exchange implements UpstreamCall, RawHandler {
     this.#connection = connection;
     this.#connectTimer = this.#timer(connectTimeoutMs, 'connect_timeout', 'no connection');
     this.#firstByteTimer = this.#timer(firstByteTimeoutMs, 'first_byte_timeout', 'no answer');
-    connection.client.dispatch(
+    connection.wire.dispatch(
       {
         method,
         path,

@@ -2,19 +2,24 @@
 // is retried, redirected or decompressed. Of each call exactly one of `onEnd` and `onFail` is
 // called, nothing after it, and nothing at all before `send` has returned.
 
-import type {
-  Upstream,
-  UpstreamCall,
-  UpstreamFailure,
-  UpstreamHandler,
-  UpstreamRequest,
-} from '../core/upstream.js';
+import type { Socket } from 'node:net';
+import { buildConnector, Client } from 'undici';
+import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHandler } from '../core/upstream.js';
 import { Exchange } from './upstream-exchange.js';
-import { openPool, type PoolOptions } from './upstream-pool.js';
+import { checkLiteral, guardedLookup } from './upstream-guard.js';
+import { skipInterim } from './upstream-interim.js';
+import { ConnectionPool, type Dial } from './upstream-pool.js';
 
-export type UpstreamOptions = Partial<PoolOptions>;
+export interface UpstreamOptions {
+  /** Idle connections kept for each origin. */
+  idleMax?: number;
+  /** How long an idle connection is kept; a server's own shorter hint wins. */
+  keepAliveMs?: number;
+  /** Of all headers of an answer together. */
+  headerBytesMax?: number;
+}
 
-const DEFAULTS: PoolOptions = { idleMax: 128, keepAliveMs: 30_000, headerBytesMax: 32 * 1024 };
+const DEFAULTS = { idleMax: 128, keepAliveMs: 30_000, headerBytesMax: 32 * 1024 };
 const ADDRESSES_MAX = 512;
 
 interface Address {
@@ -23,7 +28,8 @@ interface Address {
 }
 
 export function openUpstream(options: UpstreamOptions = {}): Upstream {
-  const pool = openPool({ ...DEFAULTS, ...options });
+  const settings = { ...DEFAULTS, ...options };
+  const pool = new ConnectionPool(dialler(settings), settings.idleMax);
   const addresses = new Map<string, Address | undefined>();
   const running = new Set<Exchange>();
 
@@ -58,6 +64,35 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
   };
 }
 
+// The deadlines are the exchange's own, so undici's are off.
+const SOCKETS = { allowH2: false, timeout: 0, keepAliveInitialDelay: 15_000 };
+
+function dialler(settings: { keepAliveMs: number; headerBytesMax: number }): Dial {
+  const guarded = buildConnector({ ...SOCKETS, lookup: guardedLookup(false) });
+  const trusting = buildConnector({ ...SOCKETS, lookup: guardedLookup(true) });
+  return (origin, allowPrivate, awaited, dropped) => {
+    const connect = allowPrivate ? trusting : guarded;
+    const client = new Client(origin, {
+      pipelining: 1,
+      keepAliveTimeout: settings.keepAliveMs,
+      keepAliveMaxTimeout: settings.keepAliveMs,
+      maxHeaderSize: settings.headerBytesMax,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: (target, callback) => {
+        const refused = checkLiteral(target.hostname, allowPrivate);
+        if (refused) return callback(refused, null);
+        connect(target, (error, socket) => {
+          if (error) return callback(error, null);
+          skipInterim(socket as Socket, awaited);
+          callback(null, socket as Socket);
+        });
+      },
+    });
+    return client.on('disconnect', dropped);
+  };
+}
+
 function parseAddress(text: string): Address | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
@@ -74,5 +109,3 @@ function failLater(handler: UpstreamHandler, message: string): UpstreamCall {
   };
   return { pause: nothing, resume: nothing, abort };
 }
-
-export type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHandler, UpstreamRequest };

@@ -83,7 +83,7 @@ class ChatReader implements StreamReader, BlockSink {
     const block = Buffer.concat(tail).toString('latin1');
     // An event without its last line is lost to every client, as the standard says; passed on, it
     // would run into what is written after it. Some leave out only the blank line: it is added.
-    if (/^data:/m.test(block) && !isWhole(dataOf(block))) {
+    if (/^data:/m.test(block) && !isWhole(payloadOf(block))) {
       this.#note('the last event was cut off');
       return NOTHING;
     }
@@ -148,7 +148,7 @@ class ChatReader implements StreamReader, BlockSink {
     }
     const first = this.#firstBlock;
     this.#firstBlock = false;
-    const told = dataOf(first && block.startsWith(BOM) ? block.slice(BOM.length) : block);
+    const told = payloadOf(first && block.startsWith(BOM) ? block.slice(BOM.length) : block);
     if (told === '') return 'pass';
     if (told.trim() === '[DONE]') {
       this.terminated = true;
@@ -219,7 +219,7 @@ function blankLine(block: string): Buffer {
 }
 
 // The `data` of a block: its lines joined by LF, one space after the colon left out.
-function dataOf(block: string): string {
+function payloadOf(block: string): string {
   const data: string[] = [];
   for (const line of block.split(/\r\n|\n|\r/)) {
     if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5));

@@ -16,28 +16,28 @@ export interface KnownProvider {
   quirks: ProviderQuirks;
 }
 
-const COMMON: ProviderQuirks = {
+const USUAL: ProviderQuirks = {
   outputBoundMember: 'max_tokens',
   asksUsage: true,
   reasoningOutsideOutput: false,
 };
 
 // OpenAI's reasoning models refuse `max_tokens`; all of its models take the newer name.
-const OPENAI: ProviderQuirks = { ...COMMON, outputBoundMember: 'max_completion_tokens' };
+const OPENAI: ProviderQuirks = { ...USUAL, outputBoundMember: 'max_completion_tokens' };
 
 // Usage comes without being asked for, and Mistral refuses members that it does not know.
-const UNASKED: ProviderQuirks = { ...COMMON, asksUsage: false };
+const UNASKED: ProviderQuirks = { ...USUAL, asksUsage: false };
 
-const REASONING_OUTSIDE: ProviderQuirks = { ...COMMON, reasoningOutsideOutput: true };
+const REASONING_OUTSIDE: ProviderQuirks = { ...USUAL, reasoningOutsideOutput: true };
 
-function hosted(baseUrl: string, keyVariable: string, quirks = COMMON): KnownProvider {
+function hosted(baseUrl: string, keyVariable: string, quirks = USUAL): KnownProvider {
   const credential = 'bearer';
   return { dialect: 'openai', baseUrl, keyVariable, credential, allowPrivate: false, quirks };
 }
 
 function local(baseUrl: string | null): KnownProvider {
   const credential = 'bearer';
-  const quirks = COMMON;
+  const quirks = USUAL;
   return { dialect: 'openai', baseUrl, keyVariable: null, credential, allowPrivate: true, quirks };
 }
 
@@ -57,7 +57,7 @@ export const PROVIDERS: Readonly<Record<string, KnownProvider>> = {
     keyVariable: 'ANTHROPIC_API_KEY',
     credential: 'x-api-key',
     allowPrivate: false,
-    quirks: COMMON,
+    quirks: USUAL,
   },
   openrouter: hosted('https://openrouter.ai/api/v1', 'OPENROUTER_API_KEY'),
   groq: hosted('https://api.groq.com/openai/v1', 'GROQ_API_KEY'),
@@ -88,7 +88,7 @@ export function knownProvider(name: string): KnownProvider | undefined {
 }
 
 export function quirksOf(name: string): ProviderQuirks {
-  return knownProvider(name)?.quirks ?? COMMON;
+  return knownProvider(name)?.quirks ?? USUAL;
 }
 
 /** The headers that carry a key to a provider; none where it has none. */
