@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 import { sqlState } from '#src/drivers/database.js';
 import { openPglite } from '#src/drivers/pglite.js';
 import { eachDatabase } from '../support/databases.js';
@@ -91,16 +90,16 @@ eachDatabase('a broken statement among several keeps none of them', async ({ dat
 test('PGlite keeps its rows over a restart and leaves no socket behind', async () => {
   const folder = await mkdtemp(join(inject('runFolder'), 'pglite-'));
   const dir = join(folder, 'pglite');
-  const sockets = async () =>
-    (await readdir(tmpdir())).filter((name) => /^purser-\w{6}$/.test(name));
-  const before = await sockets();
+  vi.stubEnv('TMPDIR', folder);
   const first = await openPglite({ at: { dir } });
   await first.database.run('create table t (n integer); insert into t values (7)');
   await first.close();
   const second = await openPglite({ at: { dir } });
   expect(await second.database.query('select n from t')).toEqual([{ n: 7 }]);
+  expect(await readdir(folder)).toHaveLength(2);
   await second.database.close();
-  expect((await sockets()).filter((name) => !before.includes(name))).toEqual([]);
+  expect(await readdir(folder)).toEqual(['pglite']);
+  vi.unstubAllEnvs();
 });
 
 test('what PGlite has committed survives kill -9', async () => {
