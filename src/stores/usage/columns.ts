@@ -1,0 +1,147 @@
+// The columns of the rows that a batch inserts: their type, the value of a row, and how SQL gets
+// it. A foreign key whose row is gone becomes null here, so that a deletion never costs a record.
+
+import type { Resolved } from './attribution.js';
+import { cut, jsonText, type UsageRow, uuidOrNull, whole } from './row.js';
+
+export interface Column {
+  name: string;
+  /** Of one value, as `unnest` gets it. */
+  type: string;
+  value: (row: UsageRow, ids: Resolved) => unknown;
+  /** The expression over `e.<name>`; itself where absent. */
+  select?: string;
+}
+
+const time = (name: string) => `to_timestamp(e.${name} / 1000.0)`;
+const usd = (name: string) => `e.${name} * 0.000000001`;
+const known = (name: string, table: string) =>
+  `(select r.id from ${table} r where r.id = e.${name})`;
+
+const id = (
+  name: string,
+  table: string,
+  value: (row: UsageRow, ids: Resolved) => string | null | undefined,
+): Column => ({ name, type: 'uuid', value, select: known(name, table) });
+
+const WHO: readonly Column[] = [
+  id('user_id', 'users', ({ attribution }) => uuidOrNull(attribution.userId)),
+  id('agent_id', 'agents', ({ attribution }) => uuidOrNull(attribution.agentId)),
+  id('project_id', 'projects', ({ attribution }) => uuidOrNull(attribution.projectId)),
+  id('conversation_id', 'conversations', (_, ids) => ids.conversation),
+  id('task_id', 'tasks', (_, ids) => ids.task),
+  { name: 'api_key_id', type: 'uuid', value: ({ attribution }) => uuidOrNull(attribution.keyId) },
+  { name: 'provider', type: 'text', value: ({ provider }) => cut(provider, 100) },
+  { name: 'model', type: 'text', value: ({ model }) => cut(model, 100) },
+];
+
+export const USAGE_COLUMNS: readonly Column[] = [
+  { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
+  { name: 'kind', type: 'text', value: ({ event }) => event.kind },
+  { name: 'usage_date', type: 'date', value: ({ usageDate }) => usageDate },
+  {
+    name: 'timestamp',
+    type: 'bigint',
+    value: ({ event }) => event.atMs,
+    select: time('timestamp'),
+  },
+  ...WHO,
+  id('person_id', 'persons', (_, ids) => ids.person),
+  id('occasion_id', 'occasions', (_, ids) => ids.occasion),
+  id('issue_id', 'github_issues', (_, ids) => ids.issue),
+  id('pull_request_id', 'pull_requests', (_, ids) => ids.pullRequest),
+  { name: 'agent_type', type: 'text', value: ({ attribution: a }) => cut(a.agentType, 20) },
+  { name: 'end_user', type: 'text', value: ({ attribution: a }) => cut(a.endUser, 256) },
+  { name: 'tokens_in', type: 'bigint', value: ({ tokensIn }) => tokensIn },
+  { name: 'tokens_out', type: 'bigint', value: ({ tokensOut }) => tokensOut },
+  { name: 'tokens_cached_read', type: 'bigint', value: ({ usage }) => usage.cachedRead },
+  {
+    name: 'tokens_cache_write',
+    type: 'bigint',
+    value: ({ usage }) => usage.cacheWrite5m + usage.cacheWrite1h,
+  },
+  { name: 'tokens_reasoning', type: 'bigint', value: ({ usage }) => usage.reasoning },
+  { name: 'was_cached', type: 'boolean', value: ({ usage }) => usage.cachedRead > 0 },
+  { name: 'cost_usd', type: 'bigint', value: (row) => row.costNanoUsd, select: usd('cost_usd') },
+  {
+    name: 'overrun_usd',
+    type: 'bigint',
+    value: (row) => row.overrunNanoUsd,
+    select: usd('overrun_usd'),
+  },
+  { name: 'request_duration_ms', type: 'integer', value: ({ durationMs }) => durationMs },
+  { name: 'outcome', type: 'text', value: ({ outcome }) => outcome },
+  {
+    name: 'usage_source',
+    type: 'text',
+    value: ({ event }) => event.reading?.usageSource ?? 'estimated',
+  },
+  {
+    name: 'price_version',
+    type: 'text',
+    value: ({ event }) => cut(event.reading?.priceVersion ?? event.stub.priceVersion, 100),
+  },
+  { name: 'attempts', type: 'integer', value: ({ event }) => whole(event.reading?.attempts ?? 1) },
+  { name: 'ledger_epoch', type: 'bigint', value: ({ event }) => event.epoch },
+  { name: 'ledger_seq', type: 'bigint', value: ({ event }) => event.seq },
+  jsonb('lines', ({ event }) => event.lines),
+  jsonb('usage_classes', ({ event }) => event.reading?.usage ?? {}),
+  jsonb('tags', ({ attribution }) => attribution.tags ?? {}),
+  jsonb('attribution', ({ attribution: { tags, endUser, ...rest } }) => rest),
+  jsonb('metadata', metadata),
+];
+
+export const TURN_COLUMNS: readonly Column[] = [
+  { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
+  ...WHO,
+  { name: 'request_id', type: 'text', value: ({ event }) => cut(event.stub.requestId, 100) },
+  { name: 'status', type: 'text', value: ({ outcome }) => outcome },
+  {
+    name: 'started_at',
+    type: 'bigint',
+    value: ({ event }) => event.stub.startedAtMs,
+    select: time('started_at'),
+  },
+  {
+    name: 'ended_at',
+    type: 'bigint',
+    value: ({ event }) => event.reading?.endedAtMs ?? event.atMs,
+    select: time('ended_at'),
+  },
+];
+
+/** `turn_id` stands for the reservation here; SQL joins the turn. */
+export const METRIC_COLUMNS: readonly Column[] = [
+  { name: 'turn_id', type: 'uuid', value: ({ event }) => event.id, select: 't.id' },
+  reading('model_ms', 'integer', ({ modelMs }) => whole(modelMs)),
+  reading('first_byte_ms', 'integer', ({ firstByteMs }) => whole(firstByteMs)),
+  reading('estimated_input_tokens', 'bigint', (r) => whole(r.estimatedInputTokens)),
+  reading('estimated_output_tokens', 'bigint', (r) => whole(r.estimatedOutputTokens)),
+  { ...reading('held_usd', 'bigint', (r) => r.heldNanoUsd), select: usd('held_usd') },
+  { name: 'attempts', type: 'integer', value: ({ event }) => whole(event.reading?.attempts ?? 1) },
+  reading('finish_reason', 'text', ({ finishReason }) => cut(finishReason, 50)),
+];
+
+function reading(
+  name: string,
+  type: string,
+  value: (reading: NonNullable<UsageRow['event']['reading']>) => unknown,
+): Column {
+  return { name, type, value: ({ event }) => (event.reading ? value(event.reading) : null) };
+}
+
+// An array of jsonb would nest where a value is an array itself: it travels as text.
+function jsonb(name: string, value: (row: UsageRow) => unknown): Column {
+  return { name, type: 'text', value: (row) => jsonText(value(row)), select: `e.${name}::jsonb` };
+}
+
+function metadata({ event }: UsageRow): Record<string, unknown> {
+  const { stub, reading: read, reason } = event;
+  return {
+    request_id: stub.requestId,
+    stream: stub.stream,
+    ...(reason !== undefined && { reason }),
+    ...(read && { held_nano_usd: read.heldNanoUsd, finish_reason: read.finishReason }),
+    ...(read && read.anomalies.length > 0 && { anomalies: read.anomalies }),
+  };
+}

@@ -1,0 +1,184 @@
+// One batch of events into rows, in one transaction: what is there already is passed over, and
+// totals, mirrors and task sums move by exactly the rows that were inserted.
+
+import type { Unit } from '../../core/amount.js';
+import { add } from '../../core/money.js';
+import type { UsageEvent } from '../../core/usage-event.js';
+import type { Database, Queryable } from '../../drivers/database.js';
+import type { AttributionBook, Resolved } from './attribution.js';
+import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
+import { rowKey, toRow, type UsageRow } from './row.js';
+import {
+  INSERT_METRICS,
+  INSERT_TURNS,
+  INSERT_USAGE,
+  MIRROR_USED,
+  MOVE_TASKS,
+  MOVE_TOTALS,
+  RAISE_WATERMARK,
+} from './statements.js';
+
+export interface Recorded {
+  inserted: number;
+  /** Events whose row was there already, or that came twice. */
+  duplicates: number;
+}
+
+interface Entry {
+  row: UsageRow;
+  ids: Resolved;
+}
+
+interface Moved {
+  envelope: string;
+  label: string;
+  unit: Unit;
+  committed: number;
+  overrun: number;
+  adjusted: number;
+  lastSeq: number;
+}
+
+/** Rejects as a whole: nothing of the batch is then recorded. */
+export async function recordEvents(
+  database: Database,
+  book: AttributionBook,
+  events: readonly UsageEvent[],
+): Promise<Recorded> {
+  return recordRows(database, book, events.map(toRow));
+}
+
+export async function recordRows(
+  database: Database,
+  book: AttributionBook,
+  all: readonly UsageRow[],
+): Promise<Recorded> {
+  const rows = [...new Map(all.map((row) => [row.key, row])).values()];
+  if (rows.length === 0) return { inserted: 0, duplicates: 0 };
+  const resolved = await book.resolve(database, rows);
+  const entries = new Map<string, Entry>();
+  rows.forEach((row, i) => {
+    entries.set(row.key, { row, ids: resolved[i] ?? {} });
+  });
+  const inserted = await database.transaction(async (tx) => {
+    const keys = await tx.query<{ id: string; kind: string }>(
+      INSERT_USAGE,
+      arrays(USAGE_COLUMNS, [...entries.values()]),
+    );
+    const fresh = keys.map((key) => entries.get(rowKey(key))).filter((entry) => !!entry);
+    await Promise.all([...moves(tx, fresh), raise(tx, rows)]);
+    return fresh.length;
+  });
+  return { inserted, duplicates: all.length - inserted };
+}
+
+// Sent one after another without waiting: they run in this order on the transaction's connection.
+function moves(tx: Queryable, fresh: readonly Entry[]): Promise<unknown>[] {
+  if (fresh.length === 0) return [];
+  const calls = lastOfEach(fresh.filter(({ row }) => isOfCall(row.event.kind)));
+  const totals = totalsOf(fresh);
+  const agents = agentsOf(totals);
+  const tasks = tasksOf(fresh);
+  const work: Promise<unknown>[] = [];
+  if (calls.length > 0) {
+    work.push(tx.query(INSERT_TURNS, arrays(TURN_COLUMNS, calls)));
+    work.push(tx.query(INSERT_METRICS, arrays(METRIC_COLUMNS, calls)));
+  }
+  if (totals.length > 0) work.push(tx.query(MOVE_TOTALS, totalArrays(totals)));
+  if (agents.length > 0) work.push(tx.query(MIRROR_USED, [agents]));
+  if (tasks.length > 0) {
+    work.push(
+      tx.query(MOVE_TASKS, [
+        tasks.map(({ id }) => id),
+        tasks.map(({ tokens }) => tokens),
+        tasks.map(({ cost }) => cost),
+      ]),
+    );
+  }
+  return work;
+}
+
+function raise(tx: Queryable, rows: readonly UsageRow[]): Promise<unknown> {
+  let [epoch, seq] = [0, 0];
+  for (const { event } of rows) {
+    if (event.epoch < epoch || (event.epoch === epoch && event.seq <= seq)) continue;
+    epoch = event.epoch;
+    seq = event.seq;
+  }
+  return tx.query(RAISE_WATERMARK, [epoch, seq]);
+}
+
+function arrays(columns: readonly Column[], entries: readonly Entry[]): unknown[][] {
+  return columns.map(({ value }) => entries.map(({ row, ids }) => value(row, ids) ?? null));
+}
+
+function isOfCall(kind: UsageEvent['kind']): boolean {
+  return kind === 'base' || kind === 'late';
+}
+
+// One statement must not meet the same turn twice; a late row knows more than its base.
+function lastOfEach(entries: readonly Entry[]): Entry[] {
+  const last = new Map<string, Entry>();
+  for (const entry of entries) {
+    const { id, kind } = entry.row.event;
+    if (kind === 'late' || !last.has(id)) last.set(id, entry);
+  }
+  return [...last.values()];
+}
+
+function totalsOf(entries: readonly Entry[]): Moved[] {
+  const totals = new Map<string, Moved>();
+  for (const { row } of entries) {
+    const { lines, kind, reason, seq } = row.event;
+    const isAdjust = reason !== undefined || !isOfCall(kind);
+    for (const { e, l, u, a, o } of lines) {
+      const key = `${e}\n${l}`;
+      let moved = totals.get(key);
+      if (!moved) {
+        moved = {
+          envelope: e,
+          label: l,
+          unit: u,
+          committed: 0,
+          overrun: 0,
+          adjusted: 0,
+          lastSeq: 0,
+        };
+        totals.set(key, moved);
+      }
+      moved.committed = add(moved.committed, a);
+      moved.overrun = add(moved.overrun, o);
+      if (isAdjust) moved.adjusted = add(moved.adjusted, a);
+      moved.lastSeq = Math.max(moved.lastSeq, seq);
+    }
+  }
+  return [...totals.values()];
+}
+
+function totalArrays(totals: readonly Moved[]): unknown[][] {
+  return [
+    totals.map(({ envelope }) => envelope),
+    totals.map(({ label }) => label),
+    totals.map(({ unit }) => unit),
+    totals.map(({ committed }) => committed),
+    totals.map(({ overrun }) => overrun),
+    totals.map(({ adjusted }) => adjusted),
+    totals.map(({ lastSeq }) => lastSeq),
+  ];
+}
+
+function agentsOf(totals: readonly Moved[]): string[] {
+  return totals.flatMap(({ envelope }) => /^tokens:([0-9a-f-]{36})$/.exec(envelope)?.[1] ?? []);
+}
+
+function tasksOf(entries: readonly Entry[]): { id: string; tokens: number; cost: number }[] {
+  const tasks = new Map<string, { id: string; tokens: number; cost: number }>();
+  for (const { row, ids } of entries) {
+    if (!ids.task) continue;
+    const task = tasks.get(ids.task) ?? { id: ids.task, tokens: 0, cost: 0 };
+    task.tokens = add(task.tokens, add(row.tokensIn, row.tokensOut));
+    task.cost = add(task.cost, row.costNanoUsd);
+    tasks.set(ids.task, task);
+  }
+  return [...tasks.values()];
+}

@@ -1,0 +1,95 @@
+// The SQL of the recorder. Rows first; what they move is moved only by those really inserted.
+// Every statement takes its locks in the order of a key, so that two recorders never deadlock.
+
+import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
+
+const names = (columns: readonly Column[]) => columns.map(({ name }) => name).join(', ');
+const selects = (columns: readonly Column[]) =>
+  columns.map(({ name, select }) => select ?? `e.${name}`).join(',\n  ');
+const unnested = (columns: readonly Column[]) =>
+  `unnest(${columns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ')})
+  as e(${names(columns)})`;
+
+/** Answers the keys of the rows that were not there before. */
+export const INSERT_USAGE = `insert into token_usage (${names(USAGE_COLUMNS)})
+select ${selects(USAGE_COLUMNS)}
+from ${unnested(USAGE_COLUMNS)}
+order by e.reservation_id, e.kind
+on conflict (reservation_id, kind, usage_date) do nothing
+returning reservation_id as id, kind`;
+
+/** One call is one turn, whichever of its rows comes first; a late one tells how it really ended. */
+export const INSERT_TURNS = `insert into turns (${names(TURN_COLUMNS)})
+select ${selects(TURN_COLUMNS)}
+from ${unnested(TURN_COLUMNS)}
+order by e.reservation_id
+on conflict (reservation_id) do update
+set status = excluded.status, ended_at = excluded.ended_at
+where turns.status = 'reaped'`;
+
+export const INSERT_METRICS = `insert into turn_metrics (${names(METRIC_COLUMNS)})
+select ${selects(METRIC_COLUMNS)}
+from ${unnested(METRIC_COLUMNS)}
+join turns t on t.reservation_id = e.turn_id
+order by t.id
+on conflict (turn_id) do update
+set model_ms = excluded.model_ms, first_byte_ms = excluded.first_byte_ms,
+  estimated_input_tokens = excluded.estimated_input_tokens,
+  estimated_output_tokens = excluded.estimated_output_tokens,
+  held_usd = excluded.held_usd, attempts = excluded.attempts,
+  finish_reason = excluded.finish_reason
+where turn_metrics.held_usd is null`;
+
+/** Params: envelopes, labels, units, committed, overrun, adjusted, last seq. */
+export const MOVE_TOTALS = `insert into envelope_totals as t
+  (envelope_id, label, unit, committed, overrun, adjusted, last_seq)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+  $7::bigint[]) as e(envelope_id, label, unit, committed, overrun, adjusted, last_seq)
+order by envelope_id, label
+on conflict (envelope_id, label) do update
+set committed = t.committed + excluded.committed, overrun = t.overrun + excluded.overrun,
+  adjusted = t.adjusted + excluded.adjusted, last_seq = greatest(t.last_seq, excluded.last_seq),
+  updated_at = now()`;
+
+/** Params: agents. What is over the allocation is told beside it, so that the check holds. */
+export const MIRROR_USED = `update budgets b
+set used_tokens = least(m.total, b.allocated_tokens),
+  overrun_tokens = m.total - least(m.total, b.allocated_tokens),
+  reserved_tokens =
+    least(b.reserved_tokens, b.allocated_tokens - least(m.total, b.allocated_tokens))
+from (
+  select b.id, greatest(t.committed, 0) as total
+  from budgets b
+  join envelope_totals t on t.envelope_id = 'tokens:' || b.agent_id and t.label = 'ever'
+  where b.agent_id = any($1::uuid[])
+  order by b.agent_id for no key update of b
+) m
+where b.id = m.id`;
+
+/** Params: agents, what the ledger has reserved for each. */
+export const MIRROR_RESERVED = `update budgets b
+set reserved_tokens = m.reserved
+from (
+  select b.id, least(e.reserved, b.allocated_tokens - b.used_tokens) as reserved
+  from unnest($1::uuid[], $2::bigint[]) as e(agent_id, reserved)
+  join budgets b on b.agent_id = e.agent_id
+  order by b.agent_id for no key update of b
+) m
+where b.id = m.id and b.reserved_tokens <> m.reserved`;
+
+/** Params: tasks, tokens, nano-dollars. */
+export const MOVE_TASKS = `update tasks k
+set total_tokens_used = coalesce(k.total_tokens_used, 0) + m.tokens,
+  total_cost_usd = coalesce(k.total_cost_usd, 0) + m.cost * 0.000000001
+from (
+  select t.id, e.tokens, e.cost
+  from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as e(id, tokens, cost)
+  join tasks t on t.id = e.id
+  order by t.id for no key update of t
+) m
+where k.id = m.id`;
+
+/** Params: epoch, seq. The watermark only rises. */
+export const RAISE_WATERMARK = `update ledger_watermark
+set epoch = $1, seq = $2, updated_at = now()
+where (epoch, seq) < ($1::bigint, $2::bigint)`;
