@@ -1,0 +1,102 @@
+// What the path of a call is given by compose: stores and drivers by their interfaces, rules that
+// need other rules as functions, and its own options. Nothing here is looked up elsewhere.
+
+import type { Amounts } from '../../core/amount.js';
+import type { Call, CallBody, Caller, Operation, Plan, Target } from '../../core/call.js';
+import type { Clock } from '../../core/clock.js';
+import type { Dialect } from '../../core/dialect.js';
+import type { Balance, Envelope } from '../../core/envelope.js';
+import type { Refused } from '../../core/errors.js';
+import type { Log } from '../../core/log.js';
+import type { Upstream } from '../../core/upstream.js';
+import type { Outcome } from '../../core/usage-event.js';
+import type { Ledger, Shortage } from '../../stores/ledger/ledger.js';
+import type { Spool } from '../../stores/spool.js';
+
+export interface CallOptions {
+  /** Who beats for the holds of this process. */
+  owner: string;
+  leaseMs: number;
+  /** Used where neither client, agent nor catalog bounds the output. */
+  outputTokensMaxDefault: number;
+  connectTimeoutMs: number;
+  firstByteTimeoutMs: number;
+  /** First byte of an answer in one piece, which comes only when all of it is made. */
+  answerTimeoutMs: number;
+  idleTimeoutMs: number;
+  /** The whole call, however lively. */
+  requestTimeoutMs: number;
+  /** How long a reader may take nothing before it counts as gone. */
+  writeStallMs: number;
+  /** How long a non-streaming answer is read on for its usage after the client left. */
+  readOnMs: number;
+  /** Non-streaming answers up to this size are held until their cost is known. */
+  answerBytesMax: number;
+}
+
+/** Tokens of a prompt; exact where a public tokenizer of the model counted them. */
+export interface InputCount {
+  tokens: number;
+  exact: boolean;
+}
+
+/** One live call as the beat sees it. */
+export interface LiveCall {
+  id: string;
+  keyId: string;
+  seen(): Amounts;
+  /** Ends the call from outside: its hold is gone, its key was revoked, the process drains. */
+  abort(reason: string): void;
+}
+
+/** What is told of a call once it is over: a log line and a few counters. */
+export interface CallSummary {
+  requestId: string;
+  operation: Operation;
+  outcome: Outcome | 'refused' | 'failed' | 'passed';
+  status: number;
+  code?: string;
+  agent?: string;
+  model: string;
+  provider?: string;
+  stream: boolean;
+  attempts: number;
+  inputTokens: number;
+  outputTokens: number;
+  costNanoUsd: number | null;
+  heldNanoUsd: number;
+  overheadMs: number;
+  firstByteMs: number | null;
+  durationMs: number;
+}
+
+export interface CallDeps {
+  clock: Clock;
+  log: Log;
+  ledger: Ledger;
+  spool: Spool;
+  upstream: Upstream;
+  dialects: Readonly<Partial<Record<Operation, Dialect>>>;
+  /** Refuses every new call while the process drains or is overloaded. */
+  refuseNew(): Refused | undefined;
+  authenticate(call: Call): Caller | Refused;
+  plan(publicModel: string): Plan | Refused;
+  countInput(body: CallBody, target: Target): InputCount | Promise<InputCount>;
+  countText(text: string, target: Target): number | Promise<number>;
+  /** Words and code of a refusal by the ledger. */
+  explain(shortages: readonly Shortage[], envelopes: readonly Envelope[], nowMs: number): Refused;
+  /** `x-purser-budget-*`, `x-purser-budgets` and `x-ratelimit-*`. */
+  budgetHeaders(
+    envelopes: readonly Envelope[],
+    balances: readonly Balance[],
+    nowMs: number,
+  ): Record<string, string>;
+  health: { succeeded(targetId: string): void; failed(targetId: string): void };
+  /** Targets that answered 400 to `stream_options`; remembered for as long as the process lives. */
+  usageNotAsked: Set<string>;
+  live: { open(call: LiveCall): () => void };
+  /** Ends the process here if a test asked for it; does nothing in production. */
+  failpoint(name: string): void;
+  told(summary: CallSummary): void;
+  options: CallOptions;
+}

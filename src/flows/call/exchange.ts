@@ -1,0 +1,102 @@
+// One attempt at one target: it waits for the first byte of a good answer or for the whole of a
+// bad one, and then hands every byte on in the tick it came. What arrives before somebody listens
+// is kept, and the upstream is paused meanwhile.
+
+import type {
+  Upstream,
+  UpstreamCall,
+  UpstreamFailure,
+  UpstreamHandler,
+  UpstreamRequest,
+} from '../../core/upstream.js';
+
+/** What the upstream answered: its head, and for a bad status its (small) whole body. */
+export interface Head {
+  status: number;
+  headers: Record<string, string>;
+  /** Only where the status is not 2xx. */
+  body?: Buffer;
+}
+
+export interface Consumer {
+  onBytes(chunk: Buffer): void;
+  onEnd(): void;
+  onFail(failure: UpstreamFailure): void;
+}
+
+export interface Exchange {
+  /** The head, once the first byte of a 2xx or all of another answer is here; else the failure. */
+  readonly head: Promise<Head | UpstreamFailure>;
+  attach(consumer: Consumer): void;
+  pause(): void;
+  resume(): void;
+  abort(): void;
+}
+
+const BAD_BODY_BYTES_MAX = 1024 * 1024;
+
+export function isFailure(value: Head | UpstreamFailure): value is UpstreamFailure {
+  return 'kind' in value;
+}
+
+export function openExchange(
+  upstream: Upstream,
+  request: UpstreamRequest,
+  onSent: () => void,
+): Exchange {
+  let settle: (value: Head | UpstreamFailure) => void = () => {};
+  const head = new Promise<Head | UpstreamFailure>((resolve) => {
+    settle = resolve;
+  });
+  const early: Buffer[] = [];
+  let earlyBytes = 0;
+  let status = 0;
+  let headers: Record<string, string> = {};
+  let consumer: Consumer | undefined;
+  let over: { failure?: UpstreamFailure } | undefined;
+  const good = () => status >= 200 && status < 300;
+
+  const handler: UpstreamHandler = {
+    onSent,
+    onHead(gotStatus, gotHeaders) {
+      status = gotStatus;
+      headers = gotHeaders;
+    },
+    onBytes(chunk) {
+      if (consumer) return consumer.onBytes(chunk);
+      early.push(chunk);
+      earlyBytes += chunk.length;
+      if (good()) {
+        settle({ status, headers });
+        call.pause();
+      } else if (earlyBytes > BAD_BODY_BYTES_MAX) {
+        settle({ status, headers, body: Buffer.concat(early) });
+        call.abort();
+      }
+    },
+    onEnd() {
+      over = {};
+      if (consumer) return consumer.onEnd();
+      settle(good() ? { status, headers } : { status, headers, body: Buffer.concat(early) });
+    },
+    onFail(failure) {
+      over = { failure };
+      if (consumer) return consumer.onFail(failure);
+      settle(failure);
+    },
+  };
+  const call: UpstreamCall = upstream.send(request, handler);
+  return {
+    head,
+    attach(next) {
+      for (const chunk of early.splice(0)) next.onBytes(chunk);
+      consumer = next;
+      if (over?.failure) next.onFail(over.failure);
+      else if (over) next.onEnd();
+      else call.resume();
+    },
+    pause: () => call.pause(),
+    resume: () => call.resume(),
+    abort: () => call.abort(),
+  };
+}

@@ -1,0 +1,108 @@
+// Books the true amount, exactly once. A reservation may be refused; a finalize may not, because
+// by then the provider has charged: any amount is taken, and a ledger that cannot answer leaves
+// the event to the spool, from which it is booked later.
+
+import type { Balance } from '../../core/envelope.js';
+import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
+import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import { amountsOf, type Metered } from './meter.js';
+import { type Passage, plus } from './passage.js';
+
+export interface Ended {
+  metered: Metered;
+  outcome: Outcome;
+  finishReason: string | null;
+  anomalies: readonly string[];
+}
+
+export interface Settlement {
+  /** What must be written down; absent if the ledger had booked the call before. */
+  event: UsageEvent | undefined;
+  custodian: 'outbox' | 'none';
+  balances: readonly Balance[];
+  reading: Reading;
+}
+
+export async function finalize(passage: Passage, ended: Ended): Promise<Settlement> {
+  const { deps, admission } = passage;
+  const { id } = admission.reserved;
+  const actual = plus(passage.billed, amountsOf(passage.target, ended.metered.usage));
+  const reading = readingOf(passage, ended, actual.nano_usd);
+  const event = { id, stub: admission.stubFields, reading };
+  let reply: FinalizeReply;
+  try {
+    reply = await deps.ledger.finalize({ id, actual, event });
+  } catch (error) {
+    if (!(error instanceof LedgerUnavailable)) throw error;
+    deps.log.warn({ id, reason: error.message }, 'the ledger could not book; the spool keeps it');
+    return { ...unbooked(passage, reading, actual), reading };
+  }
+  if (reply.answer === 'FINALIZED' || reply.answer === 'LATE_FINALIZE') {
+    if (reply.answer === 'LATE_FINALIZE') deps.log.warn({ id }, 'booked after it was reaped');
+    const { custodian, balances } = reply;
+    return { event: reply.event, custodian, balances, reading };
+  }
+  if (reply.answer === 'ALREADY_FINALIZED') {
+    deps.log.error({ id }, 'a call was finalized twice; the first amount stays');
+    return { event: undefined, custodian: 'none', balances: reply.balances, reading };
+  }
+  deps.log.error({ id, answer: reply.answer }, 'the ledger does not know this call');
+  return { ...unbooked(passage, reading, actual), reading };
+}
+
+function unbooked(
+  passage: Passage,
+  reading: Reading,
+  actual: Readonly<Record<string, number>>,
+): Omit<Settlement, 'reading'> {
+  const { reserved, stubFields } = passage.admission;
+  const lines = reserved.lines.map((line) => ({
+    e: line.envelope,
+    l: line.label,
+    u: line.unit,
+    a: actual[line.unit] ?? 0,
+    o: 0,
+  }));
+  const atMs = passage.deps.ledger.nowMs();
+  const event: UsageEvent = {
+    id: reserved.id,
+    kind: 'base',
+    lines,
+    stub: stubFields,
+    reading,
+    seq: 0,
+    epoch: 0,
+    atMs,
+    unbooked: true,
+  };
+  return { event, custodian: 'none', balances: reserved.balances };
+}
+
+function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading {
+  const { call, deps, estimate, target } = passage;
+  const usage = { ...ended.metered.usage };
+  // Prompts of attempts that brought nothing are tokens of this call, too.
+  usage.input += passage.billed.tokens;
+  const unpriced = target.price ? [] : ['unpriced'];
+  const firstByteMs =
+    passage.firstByteMs === null ? null : Math.round(passage.firstByteMs - call.arrivedMs);
+  const lastByteMs = passage.lastByteMs ?? deps.clock.elapsedMs();
+  return {
+    provider: target.provider.name,
+    model: target.model,
+    priceVersion: target.price?.version ?? '',
+    usage,
+    usageSource: ended.metered.source,
+    costNanoUsd,
+    outcome: ended.outcome,
+    finishReason: ended.finishReason,
+    endedAtMs: deps.ledger.nowMs(),
+    firstByteMs,
+    modelMs: passage.dispatchedMs === 0 ? null : Math.round(lastByteMs - passage.dispatchedMs),
+    attempts: passage.attempts,
+    estimatedInputTokens: estimate.inputTokens,
+    estimatedOutputTokens: estimate.outputTokensMax * call.body.choices,
+    heldNanoUsd: estimate.hold.nano_usd,
+    anomalies: [...ended.anomalies, ...unpriced],
+  };
+}

@@ -1,0 +1,175 @@
+// Sends the call to the targets of its plan in order until one answers. The next target is tried
+// only before the first byte, and after an attempt that may be billed only if the ledger grants
+// that attempt's charge on top.
+
+import type { Target } from '../../core/call.js';
+import { type Refused, refuse } from '../../core/errors.js';
+import type { UpstreamFailure, UpstreamRequest } from '../../core/upstream.js';
+import type { Outcome } from '../../core/usage-event.js';
+import { LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import { type Exchange, type Head, isFailure, openExchange } from './exchange.js';
+import { markSent, type Passage, plus } from './passage.js';
+
+/** What became of the attempts. */
+export type Forwarded =
+  | { kind: 'answering'; head: Head }
+  /** The upstream's own refusal, to be passed on as it is; nothing is charged. */
+  | { kind: 'passed'; head: Head }
+  | { kind: 'failed'; refusal: Refused; outcome: Outcome }
+  | { kind: 'client_left' };
+
+type Step = Forwarded | { kind: 'next'; refusal: Refused; outcome: Outcome; billed: boolean };
+
+const PASSED_STATUSES = new Set([400, 404, 409, 413, 422]);
+
+export async function forward(passage: Passage): Promise<Forwarded> {
+  const { plan, deps } = passage;
+  for (const [index, target] of plan.targets.entries()) {
+    passage.target = target;
+    const step = await attempt(passage, target);
+    if (step.kind !== 'next') return step;
+    deps.health.failed(target.id);
+    if (step.billed) {
+      passage.billed = plus(passage.billed, passage.estimate.floor);
+    }
+    const last = index === plan.targets.length - 1;
+    if (last || passage.call.sink.left || !(await mayTryNext(passage, step.billed))) {
+      return { kind: 'failed', refusal: step.refusal, outcome: step.outcome };
+    }
+  }
+  return { kind: 'failed', refusal: noTarget(passage), outcome: 'upstream_died' };
+}
+
+// An attempt that timed out may be billed: the next one needs that much more, or there is none.
+async function mayTryNext(passage: Passage, billed: boolean): Promise<boolean> {
+  if (passage.abortReason !== undefined) return false;
+  if (!billed) return true;
+  const { deps, admission, estimate } = passage;
+  const floor = plus(passage.billed, estimate.floor);
+  const more = { ...estimate.floor, requests: 0, concurrency: 0 };
+  try {
+    const reply = await deps.ledger.extend({
+      id: admission.reserved.id,
+      more,
+      sent: { floor },
+      leaseMs: deps.options.leaseMs,
+    });
+    return reply.answer === 'EXTENDED';
+  } catch (error) {
+    if (!(error instanceof LedgerUnavailable)) throw error;
+    return false;
+  }
+}
+
+async function attempt(passage: Passage, target: Target, retried = false): Promise<Step> {
+  const { deps, call } = passage;
+  const askUsage =
+    call.body.stream && target.provider.quirks.asksUsage && !deps.usageNotAsked.has(target.id);
+  passage.attempts += 1;
+  if (passage.attempts === 1) deps.failpoint('post_reserve');
+  const exchange = openExchange(deps.upstream, requestFor(passage, target, askUsage), () => {
+    passage.sent = markSent(passage);
+    deps.failpoint('post_send');
+  });
+  passage.exchange = exchange;
+  passage.dispatchedMs = deps.clock.elapsedMs();
+  call.sink.onLeave(() => leave(passage, exchange));
+  const head = await exchange.head;
+  if (isFailure(head)) return afterFailure(passage, target, head);
+  if (head.status >= 200 && head.status < 300) {
+    deps.health.succeeded(target.id);
+    return { kind: 'answering', head };
+  }
+  if (askUsage && !retried && namesStreamOptions(head)) {
+    deps.usageNotAsked.add(target.id);
+    return attempt(passage, target, true);
+  }
+  return afterStatus(passage, target, head);
+}
+
+// A reader that leaves a stream ends it at once. A whole answer is read on for a while, because
+// only it says what it cost.
+function leave(passage: Passage, exchange: Exchange): void {
+  const { call, deps } = passage;
+  if (call.body.stream) exchange.abort();
+  else deps.clock.after(deps.options.readOnMs, () => exchange.abort());
+}
+
+function afterStatus(passage: Passage, target: Target, head: Head): Step {
+  const name = target.provider.name;
+  if (PASSED_STATUSES.has(head.status)) return { kind: 'passed', head };
+  const next = (refusal: Refused): Step => ({
+    kind: 'next',
+    refusal,
+    outcome: 'upstream_died',
+    billed: false,
+  });
+  if (head.status === 429) {
+    const last = passage.plan.targets.at(-1) === target;
+    if (last) {
+      passage.deps.health.failed(target.id);
+      return { kind: 'passed', head };
+    }
+    return next(refuse('upstream_error', `${name} answered 429.`));
+  }
+  if (head.status === 401 || head.status === 403) {
+    const message = `${name} refused Purser's credential with ${head.status}; check its api_key.`;
+    return next(refuse('upstream_error', message));
+  }
+  return next(refuse('upstream_error', `${name} answered ${head.status}.`));
+}
+
+function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure): Step {
+  const name = target.provider.name;
+  if (failure.kind === 'aborted') {
+    if (passage.abortReason === undefined) return { kind: 'client_left' };
+    const refusal = refuse('draining', `The call was ended: ${passage.abortReason}.`);
+    return { kind: 'failed', refusal, outcome: 'upstream_died' };
+  }
+  if (failure.kind === 'first_byte_timeout') {
+    const refusal = refuse('upstream_timeout', `${name} sent no first byte in time.`);
+    return { kind: 'next', refusal, outcome: 'upstream_timeout', billed: failure.sent };
+  }
+  if (failure.kind === 'connect_timeout') {
+    const refusal = refuse('upstream_timeout', `${name} could not be connected to in time.`);
+    return { kind: 'next', refusal, outcome: 'upstream_timeout', billed: false };
+  }
+  const refusal = refuse('upstream_error', `${name} cannot be reached: ${failure.message}.`);
+  return { kind: 'next', refusal, outcome: 'upstream_died', billed: failure.sent };
+}
+
+function namesStreamOptions(head: Head): boolean {
+  if (head.status !== 400 && head.status !== 422) return false;
+  return head.body?.includes('stream_options') ?? false;
+}
+
+function requestFor(passage: Passage, target: Target, askUsage: boolean): UpstreamRequest {
+  const { call, deps, estimate } = passage;
+  const dialect = deps.dialects[call.operation];
+  const { provider } = target;
+  const bound = estimate.boundSent;
+  const body = dialect?.writeBody(call.body, { model: target.model, bound, askUsage }) ?? [];
+  const { connectTimeoutMs, firstByteTimeoutMs, answerTimeoutMs, idleTimeoutMs } = deps.options;
+  return {
+    method: 'POST',
+    url: provider.baseUrl + UPSTREAM_PATHS[call.operation],
+    headers: { ...call.passHeaders, ...provider.headers, 'content-type': 'application/json' },
+    body,
+    allowPrivate: provider.allowPrivate,
+    connectTimeoutMs,
+    firstByteTimeoutMs: call.body.stream ? firstByteTimeoutMs : answerTimeoutMs,
+    idleTimeoutMs,
+  };
+}
+
+const UPSTREAM_PATHS = {
+  chat: '/chat/completions',
+  completions: '/completions',
+  embeddings: '/embeddings',
+  responses: '/responses',
+  messages: '/v1/messages',
+} as const;
+
+function noTarget(passage: Passage): Refused {
+  return refuse('upstream_error', `No target answered for ${passage.plan.publicModel}.`);
+}

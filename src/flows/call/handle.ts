@@ -1,0 +1,98 @@
+// The path of one request, on one screen. Each step's output is the next one's only input; a step
+// that says no ends the call there. Whatever is held ends: finalized, or released.
+
+import type { Call } from '../../core/call.js';
+import { CodedError, isRefused, type Refused, refuse } from '../../core/errors.js';
+import type { CallDeps } from './deps.js';
+import { endLeft, endUnanswered, passOn, refused, rescue } from './endings.js';
+import { estimate } from './estimate.js';
+import { type Forwarded, forward } from './forward.js';
+import { abort, beatFor, openPassage, type Passage } from './passage.js';
+import { reserve } from './reserve.js';
+import { resolve } from './resolve.js';
+import { answerStream } from './stream-answer.js';
+import { summarise, summariseRefusal } from './summary.js';
+import { answerWhole } from './whole-answer.js';
+
+/** Answers the call through its sink, or hands back why not: the edge writes that. */
+export type Handle = (call: Call) => Promise<Refused | undefined>;
+
+export function createHandle(deps: CallDeps): Handle {
+  return async (call) => {
+    const closed = deps.refuseNew();
+    if (closed) return closed;
+    const caller = deps.authenticate(call);
+    if (isRefused(caller)) return caller;
+    const plan = resolve(deps, call, caller);
+    if (isRefused(plan)) return summariseRefusal(deps, call, plan);
+    const estimated = await estimate(deps, call, caller, plan);
+    if (isRefused(estimated)) return summariseRefusal(deps, call, estimated);
+    deps.failpoint('pre_reserve');
+    const admission = await reserve(deps, call, caller, plan, estimated);
+    if (isRefused(admission)) return summariseRefusal(deps, call, admission);
+    const passage = openPassage(deps, call, caller, plan, estimated, admission);
+    const stopBeat = beatFor(passage);
+    const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
+      abort(passage, TOO_LONG),
+    );
+    try {
+      return await pass(passage);
+    } finally {
+      stopTimer();
+      stopBeat();
+    }
+  };
+}
+
+const TOO_LONG = 'it took longer than a call may take';
+
+async function pass(passage: Passage): Promise<Refused | undefined> {
+  let settled = false;
+  try {
+    const forwarded = await forward(passage);
+    settled = forwarded.kind !== 'answering';
+    return await conclude(passage, forwarded, () => {
+      settled = true;
+    });
+  } catch (error) {
+    const coded = error instanceof CodedError;
+    if (!coded) {
+      const id = passage.admission.reserved.id;
+      passage.deps.log.error({ id, requestId: passage.call.requestId, error }, 'a call failed');
+    }
+    if (!coded && !settled) await rescue(passage);
+    const refusal = coded ? { refused: error.problem } : refuse('internal_error', 'Our own fault.');
+    return refused(passage, passage.overruled ?? refusal);
+  }
+}
+
+async function conclude(
+  passage: Passage,
+  forwarded: Forwarded,
+  settling: () => void,
+): Promise<Refused | undefined> {
+  const { call, deps } = passage;
+  const { exchange } = passage;
+  const dialect = deps.dialects[call.operation];
+  switch (forwarded.kind) {
+    case 'answering': {
+      if (!exchange || !dialect)
+        throw new CodedError('internal_error', 'No dialect for this call.');
+      const { head } = forwarded;
+      const streamed = head.headers['content-type']?.startsWith('text/event-stream') ?? false;
+      const answer = call.body.stream && streamed ? answerStream : answerWhole;
+      const settlement = await answer(passage, dialect, head, exchange);
+      settling();
+      summarise(passage, settlement, { status: head.status });
+      return undefined;
+    }
+    case 'passed':
+      return passOn(passage, forwarded.head);
+    case 'failed':
+      await endUnanswered(passage, forwarded.outcome);
+      return refused(passage, passage.overruled ?? forwarded.refusal);
+    case 'client_left':
+      await endLeft(passage);
+      return undefined;
+  }
+}

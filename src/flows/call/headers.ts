@@ -1,0 +1,53 @@
+// The headers of an answer: ours about the call and its budgets, and the few of the upstream's
+// that may travel on.
+
+import type { Balance } from '../../core/envelope.js';
+import { formatUsd } from '../../core/money.js';
+import type { Head } from './exchange.js';
+import type { Passage } from './passage.js';
+
+/** What can be said of every admitted call. `costNanoUsd` where it is known before the body. */
+export function answerHeaders(
+  passage: Passage,
+  balances: readonly Balance[],
+  costNanoUsd?: number,
+): Record<string, string> {
+  const { deps, admission, estimate, target, call } = passage;
+  const { reserved } = admission;
+  const dispatched = passage.dispatchedMs || deps.clock.elapsedMs();
+  const headers: Record<string, string> = {
+    'x-request-id': call.requestId,
+    'x-purser-reservation-id': reserved.id,
+    'x-purser-provider': target.provider.name,
+    'x-purser-model': target.model,
+    'x-purser-attempts': String(passage.attempts),
+    'x-purser-overhead-ms': (dispatched - call.arrivedMs).toFixed(2),
+  };
+  if (target.price) {
+    headers['x-purser-held-usd'] = formatUsd(reserved.held.nano_usd);
+    if (costNanoUsd !== undefined) headers['x-purser-cost-usd'] = formatUsd(costNanoUsd);
+  }
+  if (estimate.boundSent) {
+    headers['x-purser-max-tokens-applied'] = String(estimate.boundSent.tokens);
+  }
+  Object.assign(headers, deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs));
+  return headers;
+}
+
+/** content-type, retry-after, `openai-*`, `anthropic-*`; rate limits under a name of their own. */
+export function passedHeaders(head: Head): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(head.headers)) {
+    if (name === 'content-type' || name === 'retry-after') passed[name] = value;
+    else if (name.startsWith('openai-') || name.startsWith('anthropic-')) passed[name] = value;
+    else if (name.startsWith('x-ratelimit-')) passed[`x-upstream-${name.slice(2)}`] = value;
+  }
+  delete passed['openai-organization'];
+  return passed;
+}
+
+export const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};

@@ -1,0 +1,81 @@
+// Reads what a call has used as it passes: the provider's own usage once it tells, and until then
+// the output counted locally, so that an abort is charged and a reap knows what was seen.
+
+import type { Amounts } from '../../core/amount.js';
+import type { Estimate, Target } from '../../core/call.js';
+import {
+  inputTokens,
+  NO_USAGE,
+  outputTokens,
+  type Usage,
+  type UsageSource,
+} from '../../core/usage.js';
+import { charge } from '../../rules/catalog/charge.js';
+
+/** Where the meter reads from: a stream's reader, or a whole answer. */
+export interface MeterSource {
+  takeText(): string;
+  readonly usage: Usage | undefined;
+}
+
+export interface Metered {
+  usage: Usage;
+  source: UsageSource;
+}
+
+export interface Meter {
+  /** Spend as far as it is counted now; starts counting what came since. */
+  seen(): Amounts;
+  /** The final usage: the provider's, else all that passed, counted. */
+  finish(): Promise<Metered>;
+}
+
+export function createMeter(
+  source: MeterSource,
+  target: Target,
+  estimate: Estimate,
+  countText: (text: string) => number | Promise<number>,
+): Meter {
+  let counted = 0;
+  let counting: Promise<unknown> = Promise.resolve();
+  const addLate = (late: number): void => {
+    counted += late;
+  };
+
+  const count = (): void => {
+    const text = source.takeText();
+    if (text === '') return;
+    const tokens = countText(text);
+    if (typeof tokens === 'number') counted += tokens;
+    else counting = Promise.all([counting, tokens.then(addLate)]);
+  };
+  const soFar = (): Usage =>
+    source.usage ?? {
+      ...NO_USAGE,
+      input: estimate.inputTokens,
+      output: counted,
+      requests: 1,
+    };
+  return {
+    seen() {
+      count();
+      return amountsOf(target, soFar());
+    },
+    async finish() {
+      if (source.usage) return { usage: source.usage, source: 'provider' };
+      count();
+      await counting;
+      return { usage: soFar(), source: estimate.inputExact ? 'counted' : 'estimated' };
+    },
+  };
+}
+
+/** Usage as what envelopes count: priced money, all tokens, one request. */
+export function amountsOf(target: Target, usage: Usage): Amounts {
+  return {
+    nano_usd: target.price ? charge(target.price, usage) : 0,
+    tokens: inputTokens(usage) + outputTokens(usage),
+    requests: 1,
+    concurrency: 0,
+  };
+}

@@ -1,0 +1,131 @@
+// One admitted call on its way: what was decided for it, and the few things that change while it
+// is under way. It is what the beat sees, and what can be ended from outside.
+
+import { type Amounts, maxAmounts, NOTHING } from '../../core/amount.js';
+import type { Call, Caller, Estimate, Plan, Target } from '../../core/call.js';
+import type { Refused } from '../../core/errors.js';
+import { LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import type { CallDeps } from './deps.js';
+import type { Exchange } from './exchange.js';
+import type { Admission } from './reserve.js';
+
+export interface Passage {
+  readonly deps: CallDeps;
+  readonly call: Call;
+  readonly caller: Caller;
+  readonly plan: Plan;
+  readonly estimate: Estimate;
+  readonly admission: Admission;
+  /** The target of the attempt under way. */
+  target: Target;
+  attempts: number;
+  /** The last attempt whose request reached the upstream's socket. */
+  sentAttempt: number;
+  /** Prompts of earlier attempts that may be billed though they brought nothing. */
+  billed: Amounts;
+  /** What this call has cost so far, as the meter sees it; with `billed` what a reap charges. */
+  metered: () => Amounts;
+  /** Resolves when `sent` is in the ledger and on disk; undefined while nothing was dispatched. */
+  sent: Promise<SentMark> | undefined;
+  exchange: Exchange | undefined;
+  dispatchedMs: number;
+  firstByteMs: number | null;
+  lastByteMs: number | null;
+  /** Why the call was ended from outside, if it was. */
+  abortReason: string | undefined;
+  /** A refusal of the flow itself that overrules what the upstream did. */
+  overruled: Refused | undefined;
+}
+
+/** `gone`: the hold was ended by somebody else; `unwritten`: the log took nothing. */
+export type SentMark = 'marked' | 'gone' | 'unwritten';
+
+export function openPassage(
+  deps: CallDeps,
+  call: Call,
+  caller: Caller,
+  plan: Plan,
+  estimate: Estimate,
+  admission: Admission,
+): Passage {
+  const target = plan.targets[0] as Target;
+  return {
+    deps,
+    call,
+    caller,
+    plan,
+    estimate,
+    admission,
+    target,
+    attempts: 0,
+    sentAttempt: 0,
+    billed: NOTHING,
+    metered: () => NOTHING,
+    sent: undefined,
+    exchange: undefined,
+    dispatchedMs: 0,
+    firstByteMs: null,
+    lastByteMs: null,
+    abortReason: undefined,
+    overruled: undefined,
+  };
+}
+
+/** Registers the passage with the beat; the answer takes it out again. */
+export function beatFor(passage: Passage): () => void {
+  return passage.deps.live.open({
+    id: passage.admission.reserved.id,
+    keyId: passage.caller.keyId,
+    seen: () => (passage.sent ? spendSoFar(passage) : NOTHING),
+    abort: (reason) => abort(passage, reason),
+  });
+}
+
+/** Ends the call from outside; what passed until now is booked. */
+export function abort(passage: Passage, reason: string): void {
+  passage.abortReason ??= reason;
+  passage.exchange?.abort();
+}
+
+/** What is booked if the call ended now: never below the prompt once it was sent. */
+export function spendSoFar(passage: Passage): Amounts {
+  const current = maxAmounts(passage.estimate.floor, passage.metered());
+  return plus(passage.billed, current);
+}
+
+/** Adds money and tokens; a call is one request however many attempts it took. */
+export function plus(left: Amounts, right: Amounts): Amounts {
+  return {
+    nano_usd: left.nano_usd + right.nano_usd,
+    tokens: left.tokens + right.tokens,
+    requests: Math.max(left.requests, right.requests),
+    concurrency: 0,
+  };
+}
+
+/**
+ * Writes down that the request is on the upstream's socket: `sent` to the spool and to the ledger,
+ * both issued at once and awaited only before the first byte goes to the client.
+ */
+export function markSent(passage: Passage): Promise<SentMark> {
+  const { deps, admission } = passage;
+  const { reserved, stub } = admission;
+  passage.sentAttempt = passage.attempts;
+  const floor = plus(passage.billed, passage.estimate.floor);
+  const written = deps.spool
+    .sent({ id: reserved.id, lines: reserved.lines, stub, floor })
+    .then((): SentMark => 'marked')
+    .catch((error: unknown): SentMark => {
+      deps.log.error({ id: reserved.id, error }, 'the usage log took no `sent` record');
+      return 'unwritten';
+    });
+  const told = deps.ledger
+    .extend({ id: reserved.id, more: NOTHING, sent: { floor }, leaseMs: deps.options.leaseMs })
+    .then((reply): SentMark => (reply.answer === 'GONE' ? 'gone' : 'marked'))
+    .catch((error: unknown): SentMark => {
+      // A stream that is under way goes on while the ledger is away; its event waits in the spool.
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      return 'marked';
+    });
+  return Promise.all([written, told]).then(([disk, ledger]) => (disk === 'marked' ? ledger : disk));
+}

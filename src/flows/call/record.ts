@@ -1,0 +1,40 @@
+// Makes the usage event durable before the client's last byte. Where the outbox keeps it too, a
+// written record is enough; else it is fsynced.
+
+import type { Settlement } from './finalize.js';
+import type { Passage } from './passage.js';
+
+/** False: the log took nothing, so the client must not be told that all is well. */
+export async function record(passage: Passage, settlement: Settlement): Promise<boolean> {
+  const { deps, admission } = passage;
+  if (!settlement.event) return true;
+  deps.failpoint('pre_spool');
+  try {
+    await deps.spool.ended(
+      settlement.event,
+      settlement.custodian === 'outbox' ? 'written' : 'fsync',
+    );
+  } catch (error) {
+    const { id } = admission.reserved;
+    deps.log.error({ id, error }, 'the usage log took no `ended` record');
+    return settlement.custodian === 'outbox';
+  }
+  deps.failpoint('post_spool');
+  return true;
+}
+
+/** Ends a call that costs nothing: its hold is given back, and its `sent` record is void. */
+export async function releaseUnbilled(passage: Passage): Promise<void> {
+  const { deps, admission } = passage;
+  const { id } = admission.reserved;
+  if (passage.sent) {
+    await passage.sent;
+    deps.spool.released(id);
+  }
+  try {
+    await deps.ledger.release(id);
+  } catch (error) {
+    // Its lease ends it: at nothing if it was held, at its prompt if it was sent.
+    deps.log.warn({ id, error }, 'a hold could not be released; its lease will end it');
+  }
+}

@@ -1,0 +1,109 @@
+// A streaming answer from its first byte to its terminator: relayed, metered, booked, written
+// down, and only then ended.
+
+import type { Dialect } from '../../core/dialect.js';
+import { available } from '../../core/envelope.js';
+import { CodedError, refuse } from '../../core/errors.js';
+import { formatUsd } from '../../core/money.js';
+import type { Outcome } from '../../core/usage-event.js';
+import type { Exchange, Head } from './exchange.js';
+import { finalize, type Settlement } from './finalize.js';
+import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
+import { createMeter } from './meter.js';
+import type { Passage } from './passage.js';
+import { record } from './record.js';
+import { relayStream, type StreamEnd } from './relay.js';
+
+export async function answerStream(
+  passage: Passage,
+  dialect: Dialect,
+  head: Head,
+  exchange: Exchange,
+): Promise<Settlement> {
+  const { call, deps, target, estimate } = passage;
+  const { quirks } = target.provider;
+  const reader = dialect.createReader({ wantsUsage: call.body.wantsUsage, quirks });
+  const countText = (text: string) => deps.countText(text, target);
+  const meter = createMeter(reader, target, estimate, countText);
+  passage.metered = () => meter.seen();
+  await sentIsKept(passage, exchange);
+  const end = await relayStream(exchange, reader, call.sink, {
+    clock: deps.clock,
+    writeStallMs: deps.options.writeStallMs,
+    onFirstByte() {
+      passage.firstByteMs = deps.clock.elapsedMs();
+      const balances = passage.admission.reserved.balances;
+      const headers = { ...passedHeaders(head), ...answerHeaders(passage, balances) };
+      call.sink.head(head.status, { ...headers, ...STREAM_HEADERS });
+    },
+    onChunk: () => deps.failpoint('chunk'),
+  });
+  passage.lastByteMs = deps.clock.elapsedMs();
+  if (end.kind === 'died') deps.health.failed(target.id);
+  const settlement = await finalize(passage, {
+    metered: await meter.finish(),
+    outcome: outcomeOf(end),
+    finishReason: reader.finishReason,
+    anomalies: reader.anomalies,
+  });
+  deps.failpoint('post_finalize');
+  const written = await record(passage, settlement);
+  const told = reader.failure !== undefined;
+  endStream(passage, dialect, end, settlement, { written, told });
+  return settlement;
+}
+
+/** The first byte to the client waits until the ledger and the log know that the call was sent. */
+export async function sentIsKept(passage: Passage, exchange: Exchange): Promise<void> {
+  const mark = await passage.sent;
+  if (mark === undefined || mark === 'marked') return;
+  exchange.abort();
+  if (mark === 'gone') {
+    passage.abortReason ??= 'its hold had ended';
+    return;
+  }
+  passage.abortReason ??= 'the usage log is unavailable';
+  passage.overruled = refuse('usage_log_unavailable', 'The usage log could not be written.');
+}
+
+function outcomeOf(end: StreamEnd): Outcome {
+  if (end.kind === 'complete') return 'completed';
+  if (end.kind === 'client_left') return 'client_left';
+  return end.failure?.kind === 'idle_timeout' ? 'upstream_timeout' : 'upstream_died';
+}
+
+// A reader must never take a broken stream for a whole one: no terminator without a durable event.
+function endStream(
+  passage: Passage,
+  dialect: Dialect,
+  end: StreamEnd,
+  settlement: Settlement,
+  state: { written: boolean; told: boolean },
+): void {
+  const { call, target } = passage;
+  const { sink } = call;
+  if (end.kind === 'client_left' || sink.left) return sink.destroy();
+  if (end.kind === 'complete') {
+    if (!state.written) return sink.destroy();
+    return sink.end(dialect.writeDone(costComment(settlement)));
+  }
+  if (!sink.headSent) {
+    // Nothing went out yet, so the failure can still have a status of its own.
+    throw new CodedError('upstream_error', `${target.provider.name} broke off: ${end.message}.`);
+  }
+  if (state.told) return sink.end();
+  const message = `${target.provider.name} broke off: ${passage.abortReason ?? end.message}.`;
+  sink.end(dialect.writeFailure({ code: 'upstream_error', message }));
+}
+
+function costComment(settlement: Settlement): string {
+  const parts = [`cost_usd=${formatUsd(settlement.reading.costNanoUsd)}`];
+  let least: number | null = null;
+  for (const balance of settlement.balances) {
+    if (balance.unit !== 'nano_usd') continue;
+    const left = available(balance);
+    if (left !== null && (least === null || left < least)) least = left;
+  }
+  if (least !== null) parts.push(`remaining_usd=${formatUsd(least)}`);
+  return `purser ${parts.join(' ')}`;
+}

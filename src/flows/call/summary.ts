@@ -1,0 +1,64 @@
+// What is told of a call once it is over, for the log line and the counters.
+
+import type { Call } from '../../core/call.js';
+import { ERROR_CODES, type Refused } from '../../core/errors.js';
+import { inputTokens, outputTokens } from '../../core/usage.js';
+import type { CallDeps } from './deps.js';
+import type { Settlement } from './finalize.js';
+import type { Passage } from './passage.js';
+
+export function summarise(
+  passage: Passage,
+  settlement: Settlement,
+  ended: { status: number },
+): void {
+  const { call, deps, caller, admission } = passage;
+  const { reading } = settlement;
+  const agent = caller.attribution.agentName;
+  deps.told({
+    requestId: call.requestId,
+    operation: call.operation,
+    outcome: reading.outcome,
+    status: ended.status,
+    ...(agent === undefined ? {} : { agent }),
+    model: reading.model,
+    provider: reading.provider,
+    stream: call.body.stream,
+    attempts: reading.attempts,
+    inputTokens: inputTokens(reading.usage),
+    outputTokens: outputTokens(reading.usage),
+    costNanoUsd: reading.costNanoUsd,
+    heldNanoUsd: admission.reserved.held.nano_usd,
+    overheadMs: passage.dispatchedMs === 0 ? 0 : passage.dispatchedMs - call.arrivedMs,
+    firstByteMs: reading.firstByteMs,
+    durationMs: deps.clock.elapsedMs() - call.arrivedMs,
+  });
+}
+
+/** Tells of a call that ended without a row, and hands the refusal on. */
+export function summariseRefusal(
+  deps: CallDeps,
+  call: Call,
+  refusal: Refused,
+  status?: number,
+): Refused {
+  const { code } = refusal.refused;
+  deps.told({
+    requestId: call.requestId,
+    operation: call.operation,
+    outcome: status === undefined ? 'refused' : 'passed',
+    status: status ?? ERROR_CODES[code].status,
+    ...(status === undefined ? { code } : {}),
+    model: call.body.model,
+    stream: call.body.stream,
+    attempts: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    costNanoUsd: null,
+    heldNanoUsd: 0,
+    overheadMs: deps.clock.elapsedMs() - call.arrivedMs,
+    firstByteMs: null,
+    durationMs: deps.clock.elapsedMs() - call.arrivedMs,
+  });
+  return refusal;
+}

@@ -1,0 +1,102 @@
+// An answer in one piece: read whole, booked, written down, and sent with its true cost in its
+// headers.
+
+import type { AnswerReading, Dialect } from '../../core/dialect.js';
+import { CodedError } from '../../core/errors.js';
+import { isJsonObject, parseJson } from '../../core/json.js';
+import { NO_USAGE } from '../../core/usage.js';
+import { type AnswerEnd, readAnswer } from './answer.js';
+import type { Exchange, Head } from './exchange.js';
+import { finalize, type Settlement } from './finalize.js';
+import { answerHeaders, passedHeaders } from './headers.js';
+import type { Metered } from './meter.js';
+import type { Passage } from './passage.js';
+import { record } from './record.js';
+import { sentIsKept } from './stream-answer.js';
+
+export async function answerWhole(
+  passage: Passage,
+  dialect: Dialect,
+  head: Head,
+  exchange: Exchange,
+): Promise<Settlement> {
+  const { call, deps } = passage;
+  const { sink } = call;
+  passage.firstByteMs = deps.clock.elapsedMs();
+  await sentIsKept(passage, exchange);
+  const end = await readAnswer(exchange, sink, deps.options.answerBytesMax, () => {
+    const balances = passage.admission.reserved.balances;
+    sink.head(head.status, { ...passedHeaders(head), ...answerHeaders(passage, balances) });
+  });
+  passage.lastByteMs = deps.clock.elapsedMs();
+  const reading = readingOf(passage, dialect, end);
+  const settlement = await finalize(passage, {
+    metered: meteredWhole(passage, end, reading),
+    outcome: outcomeOf(passage, end),
+    finishReason: reading?.finishReason ?? null,
+    anomalies: reading?.anomalies ?? [],
+  });
+  deps.failpoint('post_finalize');
+  const written = await record(passage, settlement);
+  send(passage, head, end, settlement, written);
+  return settlement;
+}
+
+function readingOf(passage: Passage, dialect: Dialect, end: AnswerEnd): AnswerReading | undefined {
+  if (end.kind !== 'whole') return undefined;
+  const json = parseJson(end.body.toString('utf8'));
+  return isJsonObject(json) ? dialect.readAnswer(json, passage.target.provider.quirks) : undefined;
+}
+
+// The usage that the provider told, else the whole bound: nothing else is known of an answer that
+// cannot be read.
+function meteredWhole(
+  passage: Passage,
+  end: AnswerEnd,
+  reading: AnswerReading | undefined,
+): Metered {
+  if (reading?.usage) return { usage: reading.usage, source: 'provider' };
+  const { estimate, call } = passage;
+  const billable = end.kind !== 'died' || end.failure.sent;
+  const output = billable ? estimate.outputTokensMax * call.body.choices : 0;
+  const usage = { ...NO_USAGE, input: estimate.inputTokens, output, requests: 1 };
+  return { usage, source: 'estimated' };
+}
+
+function outcomeOf(
+  passage: Passage,
+  end: AnswerEnd,
+): 'completed' | 'client_left' | 'upstream_died' {
+  if (passage.call.sink.left) return 'client_left';
+  return end.kind === 'died' ? 'upstream_died' : 'completed';
+}
+
+function send(
+  passage: Passage,
+  head: Head,
+  end: AnswerEnd,
+  settlement: Settlement,
+  written: boolean,
+): void {
+  const { call, target, deps } = passage;
+  const { sink } = call;
+  if (sink.left) return sink.destroy();
+  if (end.kind === 'passed_on') return written ? sink.end() : sink.destroy();
+  if (end.kind === 'died') {
+    deps.health.failed(target.id);
+    if (sink.headSent) return sink.destroy();
+    const why = passage.abortReason ?? end.failure.message;
+    throw new CodedError('upstream_error', `${target.provider.name} broke off: ${why}.`);
+  }
+  if (!written) {
+    throw new CodedError('usage_log_unavailable', 'The answer could not be written down.');
+  }
+  const { costNanoUsd } = settlement.reading;
+  const headers = answerHeaders(passage, settlement.balances, costNanoUsd);
+  sink.head(head.status, {
+    ...passedHeaders(head),
+    ...headers,
+    'content-length': String(end.body.length),
+  });
+  sink.end(end.body);
+}
