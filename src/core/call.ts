@@ -81,9 +81,8 @@ export interface Provider {
   dialect: 'openai' | 'anthropic';
   /** Without a trailing slash. */
   baseUrl: string;
-  apiKey: string;
   allowPrivate: boolean;
-  /** Further headers, such as Azure's `api-key`. */
+  /** Our credential, and what the configuration adds. */
   headers: Readonly<Record<string, string>>;
   quirks: ProviderQuirks;
 }
