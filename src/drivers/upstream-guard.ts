@@ -48,16 +48,29 @@ const NEVER: readonly Range[] = [
   ['fd00:ec2::254', 128],
 ];
 
-function blockList(ranges: readonly Range[]): BlockList {
-  const list = new BlockList();
-  for (const [address, prefix] of ranges) {
-    list.addSubnet(address, prefix, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
+interface Lists {
+  ipv4: BlockList;
+  ipv6: BlockList;
 }
 
-const never = blockList(NEVER);
-const blocked = blockList([...PRIVATE_V4, ...PRIVATE_V6, ...NEVER]);
+// A list takes an IPv4 address for its mapped form too, so that the two families need two lists:
+// in one, `::ffff:0:0/96` would block every IPv4 address there is.
+function blockLists(ranges: readonly Range[]): Lists {
+  const lists: Lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const [address, prefix] of ranges) {
+    const family = familyOf(address);
+    lists[family].addSubnet(address, prefix, family);
+    if (family === 'ipv4') lists.ipv6.addSubnet(address, prefix, family);
+  }
+  return lists;
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
+}
+
+const never = blockLists(NEVER);
+const blocked = blockLists([...PRIVATE_V4, ...PRIVATE_V6, ...NEVER]);
 
 /** Why a connection was refused before anything was dialled. */
 export class BlockedAddress extends Error {
@@ -67,8 +80,8 @@ export class BlockedAddress extends Error {
 
 /** Whether `address`, an IP literal, must not be dialled. */
 export function isBlocked(address: string, allowPrivate: boolean): boolean {
-  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  return (allowPrivate ? never : blocked).check(address, family);
+  const family = familyOf(address);
+  return (allowPrivate ? never : blocked)[family].check(address, family);
 }
 
 function refusal(host: string, address: string): BlockedAddress {
