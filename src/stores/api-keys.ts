@@ -3,6 +3,7 @@
 // until the directory changes. SQL only ever sees a keyed hash.
 
 import { hash, randomBytes } from 'node:crypto';
+import { assert } from '../core/assert.js';
 import type { DirectorySnapshot, KeyRow } from '../core/directory.js';
 import { type Refused, refuse } from '../core/errors.js';
 import type { Database, Queryable } from '../drivers/database.js';
@@ -67,16 +68,24 @@ const PEPPER_BYTES = 32;
 /** The given pepper, else the one in `settings`, which the first to ask makes. */
 export async function loadPepper(database: Database, given: string | undefined): Promise<Buffer> {
   if (given !== undefined && given !== '') return Buffer.from(given, 'utf8');
+  const known = await readPepper(database);
+  if (known) return known;
   const fresh = randomBytes(PEPPER_BYTES).toString('base64');
   await database.query(
     'insert into settings (key, value) values ($1, $2) on conflict (key) do nothing',
     [PEPPER_KEY, { base64: fresh }],
   );
+  const kept = await readPepper(database);
+  assert(kept, 'the pepper was gone as soon as it was written');
+  return kept;
+}
+
+async function readPepper(database: Database): Promise<Buffer | undefined> {
   const rows = await database.query<{ value: { base64: string } }>(
     'select value from settings where key = $1',
     [PEPPER_KEY],
   );
-  return Buffer.from(rows[0]!.value.base64, 'base64');
+  return rows[0] && Buffer.from(rows[0].value.base64, 'base64');
 }
 
 export interface NewKey {

@@ -12,11 +12,11 @@ import type {
 } from '../core/directory.js';
 import type { Log } from '../core/log.js';
 import { AMOUNT_MAX, parseUsd } from '../core/money.js';
-import type { Database, Queryable } from '../drivers/database.js';
+import type { Queryable } from '../drivers/database.js';
 
 type Rows = Omit<DirectorySnapshot, 'version'>;
 
-export async function readRows(database: Database, log: Log): Promise<Rows> {
+export async function readRows(database: Queryable, log: Log): Promise<Rows> {
   const [keys, projects, agents, limits, budgets] = await Promise.all([
     readKeys(database),
     database.query<ProjectRow>(

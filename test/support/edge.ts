@@ -2,7 +2,7 @@
 // edge itself.
 
 import type { Call, Caller } from '#src/core/call.js';
-import { isRefused, type Refused, refuse } from '#src/core/errors.js';
+import { type Refused, refuse } from '#src/core/errors.js';
 import { isJsonObject, parseJson } from '#src/core/json.js';
 import type { Log } from '#src/core/log.js';
 import { realClock } from '#src/drivers/clock.js';
@@ -94,5 +94,3 @@ const CALLER: Caller = {
   modelConfig: {},
   envelopes: [],
 };
-
-export { isRefused };

@@ -8,7 +8,7 @@ import { parseUsd } from '../../core/money.js';
 import type { Attribution } from '../../core/usage-event.js';
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
-const BEARER = /^bearer ([\x21-\x7e]+)$/i;
+const BEARER = /^bearer ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)$/i;
 const CREDENTIAL_LENGTH_MAX = 1024;
 // Attribution is kept in a reservation's stub of 2 KB: each text is cut, never refused.
 const CLAIM_LENGTH_MAX = 128;
