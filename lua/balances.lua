@@ -1,0 +1,13 @@
+#!lua flags=no-writes
+--[[ balances: counters and limits as they are now, in one look.
+  KEYS[1]  state (hash)   KEYS[2]  limits (hash)   KEYS[3..] counters (hash)
+  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3..] envelopes, one a counter
+  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+    BALANCES
+]]
+-- include fence
+-- include counters
+
+local n = #KEYS - 2
+readCounters(3, 3, n)
+return reply('BALANCES', '', balances(n))

@@ -1,0 +1,52 @@
+#!lua flags=allow-oom
+--[[ beat: renew the leases of one owner's reservations and raise the spend seen of each.
+  KEYS[1]  state (hash)   KEYS[2]  leases (zset)   KEYS[3..] reservations (hash), one a beat
+  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  lease ms
+  ARGV[4..] for each beat: id, then the spend seen by unit (n t r c)
+  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+    INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
+    BEATEN   detail: for each beat its ending, '' where it was renewed
+]]
+-- include fence
+-- include book
+local ENDINGS = {
+  finalized = 'finalized', released = 'released', reaped = 'reaped', voided = 'released',
+}
+
+local stop = barred()
+if stop then return reply(stop) end
+
+local n = #KEYS - 2
+local leaseMs = amount(ARGV[3])
+if not leaseMs or #ARGV ~= 3 + 5 * n then return reply('INVALID_INPUT') end
+local holds, renewed = {}, 0
+for i = 1, n do
+  for at = 5 * i, 5 * i + 3 do
+    if not amount(ARGV[at]) then return reply('INVALID_INPUT') end
+  end
+  holds[i] = redis.call('HMGET', KEYS[2 + i], 'state', 'seen')
+  if holds[i][1] == 'held' or holds[i][1] == 'sent' then renewed = renewed + 1 end
+end
+
+local endings = {}
+if renewed > 0 then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
+for i = 1, n do
+  local phase, seen = holds[i][1], holds[i][2]
+  if phase == 'held' or phase == 'sent' then
+    local texts, spends = amountsOf(seen or '0 0 0 0')
+    local told = false
+    for unit = 1, 4 do
+      local text = ARGV[5 * i + unit - 1]
+      if amount(text) > spends[unit] then
+        texts[unit] = text
+        told = true
+      end
+    end
+    if told then redis.call('HSET', KEYS[2 + i], 'seen', table.concat(texts, ' ')) end
+    redis.call('ZADD', KEYS[2], now + leaseMs, ARGV[5 * i - 1])
+    endings[i] = ''
+  else
+    endings[i] = ENDINGS[phase] or 'unknown'
+  end
+end
+return reply('BEATEN', endings)

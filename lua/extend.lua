@@ -1,0 +1,75 @@
+#!lua flags=allow-oom
+--[[ extend: more hold on every line of a unit, or on none; renews the lease, tells phase sent.
+  KEYS[1]  state (hash)       KEYS[2]  limits (hash)       KEYS[3]  leases (zset)
+  KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
+  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  id   ARGV[4]  lease ms
+  ARGV[5..8]   more, by unit (n t r c)    ARGV[9]  1 where it was sent, else 0
+  ARGV[10..13] floor, by unit             ARGV[14..] envelopes, one a line
+  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+    EXTENDED | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
+    DENIED   detail: line limit committed reserved of every line without room
+    GONE     detail: finalized | released | reaped | unknown
+    KEYS     detail: the reservation's lines; send again with their counters
+]]
+-- include fence
+-- include counters
+-- include room
+-- include book
+
+local ENDINGS = {
+  finalized = 'finalized', released = 'released', reaped = 'reaped', voided = 'released',
+}
+
+local stop = barred()
+if stop then return reply(stop) end
+if not open then return reply('LEDGER_LOST') end
+
+local n = #KEYS - 4
+local leaseMs = amount(ARGV[4])
+if not leaseMs or #ARGV ~= 13 + n then return reply('INVALID_INPUT') end
+for i = 5, 13 do
+  if not amount(ARGV[i]) then return reply('INVALID_INPUT') end
+end
+
+local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'floor', 'lines')
+if hold[1] ~= 'held' and hold[1] ~= 'sent' then
+  return reply('GONE', ENDINGS[hold[1]] or 'unknown')
+end
+if #hold[2] ~= n then return reply('KEYS', hold[5]) end
+readCounters(5, 14, n)
+local _, held = amountsOf(hold[3])
+
+local more, shortages, isPast = {}, {}, false
+for i = 1, n do
+  more[i] = amount(ARGV[5 + UNITS[string.sub(hold[2], i, i)]])
+  local version, limit, mode = readLimit(limits[i])
+  -- A line that asks for nothing is not looked at: a limit lowered meanwhile cancels nothing.
+  if more[i] > 0 and version and mode == 'b' and limit and isShort(i, more[i], limit) then
+    shortages[#shortages + 1] = shortage(i, limit)
+  elseif isPastCap(reserved[i], more[i]) then
+    isPast = true
+  end
+end
+if #shortages > 0 then return reply('DENIED', table.concat(shortages, ' '), balances(n)) end
+if isPast then return reply('INVALID_INPUT') end
+
+seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+for i = 1, n do
+  if more[i] > 0 then
+    reserved[i] = redis.call('HINCRBY', KEYS[4 + i], 'reserved', digits(more[i]))
+    -- A counter at rest has a clock; what holds something again must not expire.
+    redis.call('PERSIST', KEYS[4 + i])
+    held[i] = held[i] + more[i]
+  end
+  held[i] = digits(held[i])
+end
+redis.call('HSET', KEYS[4], 'held', table.concat(held, ' '))
+if ARGV[9] == '1' then
+  local texts, floors = amountsOf(hold[4] or '0 0 0 0')
+  for i = 1, 4 do
+    if amount(ARGV[9 + i]) > floors[i] then texts[i] = ARGV[9 + i] end
+  end
+  redis.call('HSET', KEYS[4], 'state', 'sent', 'floor', table.concat(texts, ' '))
+end
+redis.call('ZADD', KEYS[3], now + leaseMs, ARGV[3])
+return reply('EXTENDED', '', balances(n))

@@ -1,0 +1,43 @@
+--[[ fence: who may go on; begins every verb. TIME is read once, because it moves inside a script.
+  KEYS[1]  state (hash)
+  ARGV[1]  the caller's epoch   ARGV[2]  the highest seq it has seen
+  Returns  nothing by itself; `reply` makes every answer
+]]
+local AMOUNT_MAX = 9007199254740991
+
+-- The number of a text that is an amount; nil for 'nan', 'inf', '0x10', '1e3', ' 12 ' and '007',
+-- which tonumber takes: nan passes every comparison, and HINCRBY stops at the others half-way.
+local function amount(text)
+  if text == '0' then return 0 end
+  if not text or #text > 16 or not string.find(text, '^[1-9]%d*$') then return nil end
+  local number = tonumber(text)
+  if number > AMOUNT_MAX then return nil end
+  return number
+end
+
+-- The digits of a whole number: the default format keeps 14 of them and lies from 10^14 on. Adding 0
+-- makes a negative zero plain: HINCRBY stops half-way at '-0'.
+local function digits(number)
+  return string.format('%.0f', number + 0)
+end
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'open')
+local epoch = tonumber(state[1]) or 0
+local seq = tonumber(state[2]) or 0
+local open = state[3] == '1'
+
+local function reply(answer, detail, balances)
+  return { answer, seq, epoch, now, detail or '', balances or {} }
+end
+
+-- The answer that stops the verb, or nil. A ledger without an epoch, behind the caller's epoch or
+-- behind what it has seen has lost writes; a caller behind the ledger's epoch has been fenced off.
+local function barred()
+  local asked, seen = amount(ARGV[1]), amount(ARGV[2])
+  if not asked or not seen then return 'INVALID_INPUT' end
+  if asked < epoch then return 'STALE_EPOCH' end
+  if not state[1] or asked > epoch or seq < seen then return 'LEDGER_LOST' end
+  return nil
+end

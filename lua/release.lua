@@ -1,0 +1,48 @@
+#!lua flags=allow-oom
+--[[ release: end a reservation with nothing booked; one that is not there yet is voided ahead.
+  KEYS[1]  state (hash)       KEYS[2]  limits (hash)       KEYS[3]  leases (zset)
+  KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
+  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  id
+  ARGV[4..] envelopes, then ends of the labels in ms, one a line each
+  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+    RELEASED | ALREADY_RELEASED | ALREADY_FINALIZED | ALREADY_REAPED | VOIDED_AHEAD
+    INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
+    KEYS     detail: the reservation's lines; send again with their counters
+]]
+-- include fence
+-- include counters
+-- include book
+local BEFORE = {
+  released = 'ALREADY_RELEASED', refused = 'ALREADY_RELEASED', voided = 'VOIDED_AHEAD',
+  finalized = 'ALREADY_FINALIZED', reaped = 'ALREADY_REAPED',
+}
+
+local stop = barred()
+if stop then return reply(stop) end
+
+local n = #KEYS - 4
+if #ARGV ~= 3 + 2 * n then return reply('INVALID_INPUT') end
+local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'lines')
+if BEFORE[hold[1]] then return reply(BEFORE[hold[1]]) end
+if not hold[1] then
+  seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+  redis.call('HSET', KEYS[4], 'state', 'voided')
+  redis.call('PEXPIRE', KEYS[4], TOMBSTONE_MS)
+  return reply('VOIDED_AHEAD')
+end
+if #hold[2] ~= n then return reply('KEYS', hold[4]) end
+readCounters(5, 4, n)
+local texts, helds = amountsOf(hold[3])
+
+seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+for i = 1, n do
+  if helds[i] > 0 then
+    reserved[i] = redis.call('HINCRBY', KEYS[4 + i], 'reserved', '-' .. texts[i])
+  end
+  rest(KEYS[4 + i], reserved[i], ARGV[3 + n + i])
+end
+redis.call('HSET', KEYS[4], 'state', 'released', 'charged', '0 0 0 0')
+redis.call('HDEL', KEYS[4], 'held', 'limits', 'floor', 'seen', 'owner', 'stub')
+redis.call('PEXPIRE', KEYS[4], TOMBSTONE_MS)
+redis.call('ZREM', KEYS[3], ARGV[3])
+return reply('RELEASED', '', balances(n))

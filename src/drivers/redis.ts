@@ -1,0 +1,290 @@
+// The only door to ioredis. A command is answered, or rejects with RedisUnavailable within its
+// timeout: nothing is queued while the connection is down, nothing is sent twice by itself. The
+// breaker opens at the first failure and closes when a probe is answered.
+
+import { Redis as Client, Cluster, Command, type RedisOptions } from 'ioredis';
+import type { Clock } from '../core/clock.js';
+import type { Log } from '../core/log.js';
+import { breaks, isNoScript, RedisUnavailable, unavailable } from './redis-errors.js';
+import type { Script } from './scripts.js';
+
+export interface RedisConfig {
+  /** `redis://user:password@host:port/db`; with `cluster`, some of its nodes. */
+  urls: readonly string[];
+  cluster?: boolean;
+  clock: Clock;
+  log?: Log;
+  commandTimeoutMs?: number;
+  connectTimeoutMs?: number;
+  /** How often an open breaker asks whether Redis is back. */
+  probeEveryMs?: number;
+  /** What the probe reads; in a cluster it must lie where the other keys lie. */
+  probeKey?: string;
+}
+
+export interface SendOptions {
+  /** Goes out although the breaker is open: for what must be cleared up. */
+  through?: boolean;
+}
+
+export interface ScriptCall {
+  script: Script;
+  keys: readonly string[];
+  args: readonly string[];
+}
+export type PlainCall = readonly [name: string, ...args: string[]];
+
+export interface Redis {
+  readonly isCluster: boolean;
+  /** Whether a command would be sent now. */
+  readonly isUp: boolean;
+  readonly commandTimeoutMs: number;
+  /** Resolves when the connection is ready; rejects with RedisUnavailable after `withinMs`. */
+  ready(withinMs: number): Promise<void>;
+  /** One round trip; two where Redis has forgotten the script. */
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    options?: SendOptions,
+  ): Promise<unknown>;
+  command(...call: PlainCall): Promise<unknown>;
+  /** One write for all; replies in order. The first failure rejects the whole. */
+  pipeline(calls: readonly (PlainCall | ScriptCall)[]): Promise<unknown[]>;
+  /** Names of all keys like `pattern`, in pages; a key may come twice. */
+  scan(pattern: string, count: number): AsyncIterable<string[]>;
+  /** The same command on every master; one reply each. */
+  onMasters(...call: PlainCall): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+const RECONNECT_STEP_MS = 50;
+const RECONNECT_MOST_MS = 1_000;
+/** Probes without an answer after which the socket itself is given up. */
+const DEAD_AFTER_PROBES = 10;
+
+export function openRedis(config: RedisConfig): Redis {
+  return new IoRedis(config);
+}
+
+class IoRedis implements Redis {
+  readonly isCluster: boolean;
+  readonly commandTimeoutMs: number;
+  readonly #client: Client | Cluster;
+  readonly #clock: Clock;
+  readonly #log: Log | undefined;
+  readonly #probeKey: string;
+  readonly #probeEveryMs: number;
+  #isOpen = false;
+  #isClosed = false;
+  #unanswered = 0;
+  #stopProbing: (() => void) | undefined;
+
+  constructor(config: RedisConfig) {
+    this.isCluster = config.cluster ?? false;
+    this.commandTimeoutMs = config.commandTimeoutMs ?? 100;
+    this.#clock = config.clock;
+    this.#log = config.log;
+    this.#probeKey = config.probeKey ?? '{main}:probe';
+    this.#probeEveryMs = config.probeEveryMs ?? 50;
+    this.#client = connect(config, this.commandTimeoutMs);
+    this.#client.on('error', (error: Error) => this.#fail(unavailable(error)));
+    this.#client.on('close', () => this.#fail(new RedisUnavailable('closed', 'unknown')));
+    this.#client.on('ready', () => void this.#probe());
+  }
+
+  get isUp(): boolean {
+    return !this.#isOpen && this.#client.status === 'ready';
+  }
+
+  async ready(withinMs: number): Promise<void> {
+    if (this.#client.status === 'ready') return;
+    const client = this.#client;
+    await new Promise<void>((resolve, reject) => {
+      const onReady = (): void => {
+        cancel();
+        resolve();
+      };
+      const cancel = this.#clock.after(withinMs, () => {
+        client.off('ready', onReady);
+        reject(new RedisUnavailable('closed', 'not_done'));
+      });
+      client.once('ready', onReady);
+    });
+  }
+
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    options?: SendOptions,
+  ): Promise<unknown> {
+    this.#admit(options);
+    try {
+      return await this.#send('evalsha', [script.sha, `${keys.length}`, ...keys, ...args]);
+    } catch (error) {
+      if (!isNoScript(error)) throw this.#fail(unavailable(error));
+      return this.#eval({ script, keys, args });
+    }
+  }
+
+  async command(...[name, ...args]: PlainCall): Promise<unknown> {
+    this.#admit();
+    try {
+      return await this.#send(name, args);
+    } catch (error) {
+      throw this.#fail(unavailable(error));
+    }
+  }
+
+  async pipeline(calls: readonly (PlainCall | ScriptCall)[]): Promise<unknown[]> {
+    if (calls.length === 0) return [];
+    this.#admit();
+    const pipeline = this.#client.pipeline();
+    for (const call of calls) {
+      if ('script' in call) {
+        const { script, keys, args } = call;
+        pipeline.evalsha(script.sha, keys.length, ...keys, ...args);
+      } else {
+        pipeline.call(...call);
+      }
+    }
+    const replies = (await pipeline.exec().catch((error) => {
+      throw this.#fail(unavailable(error));
+    })) as [Error | null, unknown][];
+    return Promise.all(
+      replies.map(async ([error, reply], i) => {
+        const call = calls[i]!;
+        if (error === null) return reply;
+        if ('script' in call && isNoScript(error)) return this.#eval(call);
+        throw this.#fail(unavailable(error));
+      }),
+    );
+  }
+
+  async onMasters(...[name, ...args]: PlainCall): Promise<unknown[]> {
+    try {
+      return await Promise.all(this.#masters().map((master) => master.call(name, ...args)));
+    } catch (error) {
+      throw this.#fail(unavailable(error));
+    }
+  }
+
+  async *scan(pattern: string, count: number): AsyncIterable<string[]> {
+    for (const master of this.#masters()) {
+      let cursor = '0';
+      do {
+        const page = await master.scan(cursor, 'MATCH', pattern, 'COUNT', count).catch((error) => {
+          throw this.#fail(unavailable(error));
+        });
+        cursor = page[0];
+        yield page[1];
+      } while (cursor !== '0');
+    }
+  }
+
+  #masters(): Client[] {
+    const client = this.#client;
+    return client instanceof Cluster ? client.nodes('master') : [client];
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopProbing?.();
+    this.#client.disconnect();
+  }
+
+  #admit(options?: SendOptions): void {
+    if (this.#isOpen && !options?.through) throw new RedisUnavailable('breaker_open', 'not_done');
+  }
+
+  #send(name: string, args: readonly string[]): Promise<unknown> {
+    const command = new Command(name, args as string[], { replyEncoding: 'utf8' });
+    return this.#client.sendCommand(command) as Promise<unknown>;
+  }
+
+  async #eval({ script, keys, args }: ScriptCall): Promise<unknown> {
+    try {
+      return await this.#send('eval', [script.text, `${keys.length}`, ...keys, ...args]);
+    } catch (error) {
+      throw this.#fail(unavailable(error));
+    }
+  }
+
+  #fail(error: RedisUnavailable): RedisUnavailable {
+    if (!breaks(error.reason) || this.#isClosed || error.reason === 'breaker_open') return error;
+    if (!this.#isOpen) {
+      this.#isOpen = true;
+      this.#unanswered = 0;
+      this.#log?.warn({ reason: error.reason, text: error.text }, 'Redis cannot answer.');
+      this.#stopProbing = this.#clock.every(this.#probeEveryMs, () => void this.#probe());
+      if (error.reason === 'timeout') void this.#probe();
+    }
+    // A replica that was a master: another address may lead to the new one.
+    if (error.reason === 'readonly') this.#reconnect();
+    return error;
+  }
+
+  async #probe(): Promise<void> {
+    if (!this.#isOpen || this.#isClosed || this.#client.status !== 'ready') return;
+    try {
+      await this.#send('get', [this.#probeKey]);
+    } catch (error) {
+      this.#log?.debug({ text: unavailable(error).text }, 'A probe of Redis failed.');
+      this.#unanswered += 1;
+      if (this.#unanswered % DEAD_AFTER_PROBES === 0) this.#reconnect();
+      return;
+    }
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#stopProbing?.();
+    this.#log?.info({}, 'Redis answers again.');
+  }
+
+  #reconnect(): void {
+    if (this.#client instanceof Client && this.#client.status === 'ready') {
+      this.#client.disconnect(true);
+    }
+  }
+}
+
+function connect(config: RedisConfig, commandTimeoutMs: number): Client | Cluster {
+  const first = new URL(config.urls[0] ?? 'redis://127.0.0.1:6379');
+  const shared = {
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: config.connectTimeoutMs ?? 2_000,
+    noDelay: true,
+    keepAlive: 10_000,
+    enableAutoPipelining: false,
+    autoResendUnfulfilledCommands: false,
+    // What was sent when the connection broke has an unknown outcome; the caller decides.
+    maxRetriesPerRequest: 0,
+    // One reply form, whatever the server speaks.
+    protocol: 2,
+    ...credentialsOf(first),
+  } satisfies RedisOptions;
+  const wait = (times: number): number => Math.min(times * RECONNECT_STEP_MS, RECONNECT_MOST_MS);
+  if (!config.cluster) {
+    const host = first.hostname.replace(/^\[|\]$/g, '');
+    const db = Number(first.pathname.slice(1) || '0');
+    const port = Number(first.port || '6379');
+    const offline = { enableOfflineQueue: false, retryStrategy: wait };
+    return new Client({ ...shared, ...offline, host, port, db });
+  }
+  return new Cluster([...config.urls], {
+    enableOfflineQueue: false,
+    clusterRetryStrategy: wait,
+    maxRedirections: 4,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    redisOptions: shared,
+  });
+}
+
+function credentialsOf(url: URL): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  const options: Pick<RedisOptions, 'username' | 'password' | 'tls'> = {};
+  if (url.username) options.username = decodeURIComponent(url.username);
+  if (url.password) options.password = decodeURIComponent(url.password);
+  if (url.protocol === 'rediss:') options.tls = { servername: url.hostname };
+  return options;
+}

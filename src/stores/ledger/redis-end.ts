@@ -1,0 +1,138 @@
+// finalize, release and reap on Redis. Each books and writes the event to the outbox in one script,
+// so there is no moment at which money has moved and nobody keeps the event.
+
+import type { Amounts } from '../../core/amount.js';
+import { parseOwnJson } from '../../core/json.js';
+import type { BookedLine } from '../../core/line.js';
+import type { Stub, UsageEvent } from '../../core/usage-event.js';
+import { areReapIds, isFinalizeRequest, isName } from './check-request.js';
+import type { FinalizeReply, FinalizeRequest, ReapReply, ReleaseReply } from './ledger.js';
+import { type RedisParts, withLines } from './redis-hold.js';
+import {
+  amountArgs,
+  type LineKey,
+  type Pinned,
+  pin,
+  readAmounts,
+  readLinesText,
+} from './redis-lines.js';
+import { type Raw, replyOf, toLedgerUnavailable } from './redis-wire.js';
+
+/** Answers after which an id needs no keys of counters any more. */
+const OVER = new Set(['FINALIZED', 'LATE_FINALIZE', 'ALREADY_FINALIZED', 'UNKNOWN', 'RELEASED']);
+
+export async function finalize(
+  parts: RedisParts,
+  request: FinalizeRequest,
+): Promise<FinalizeReply> {
+  const { wire, keys, pinned } = parts;
+  if (!isFinalizeRequest(request)) {
+    return { ...(wire.invalid() as FinalizeReply), custodian: 'none' };
+  }
+  const { id, actual, event } = request;
+  const { state, limits, leases, outbox, labels } = keys;
+  const head = [id, ...amountArgs(actual), JSON.stringify(event)];
+  const { raw, pins } = await withLines(parts, id, ({ counters, envelopes, ends }) => {
+    const names = [state, limits, leases, outbox, labels, keys.reservation(id), ...counters];
+    return wire.send('finalize', names, [...head, ...envelopes, ...ends]);
+  });
+  if (OVER.has(raw.answer)) pinned.delete(id);
+  const reply: FinalizeReply = { ...replyOf(raw, pins.lines), custodian: 'none' };
+  if (raw.answer !== 'FINALIZED' && raw.answer !== 'LATE_FINALIZE') return reply;
+  const kind = raw.answer === 'FINALIZED' ? 'base' : 'late';
+  const lines = bookedLines(pins.lines, raw.detail as string[]);
+  return { ...reply, custodian: 'outbox', event: { ...event, kind, lines, ...stamp(raw) } };
+}
+
+export async function release(parts: RedisParts, id: string): Promise<ReleaseReply> {
+  const { wire, keys, pinned } = parts;
+  if (!isName(id)) return wire.invalid() as ReleaseReply;
+  const { raw, pins } = await withLines(parts, id, ({ counters, envelopes, ends }) => {
+    const names = [keys.state, keys.limits, keys.leases, keys.reservation(id), ...counters];
+    return wire.send('release', names, [id, ...envelopes, ...ends]);
+  });
+  if (OVER.has(raw.answer) || raw.answer.startsWith('ALREADY_')) pinned.delete(id);
+  return replyOf(raw, pins.lines);
+}
+
+export async function reap(parts: RedisParts, ids: readonly string[]): Promise<ReapReply> {
+  const { wire, keys, pinned } = parts;
+  if (!areReapIds(ids)) return { ...(wire.invalid() as ReapReply), results: [] };
+  const lines = await linesOf(parts, ids);
+  const places = new Map<string, { place: number; end: string }>();
+  const perId = ids.map((_id, i) => {
+    const { counters, ends } = lines[i]!;
+    const numbers = counters.map((counter, line) => {
+      let known = places.get(counter);
+      if (!known) {
+        known = { place: places.size + 1, end: ends[line]! };
+        places.set(counter, known);
+      }
+      return known.place;
+    });
+    return numbers.join(' ');
+  });
+  const names = [keys.state, keys.leases, keys.outbox, keys.labels];
+  const holds = ids.map((id) => keys.reservation(id));
+  const ends = [...places.values()].map(({ end }) => end);
+  const args = [`${ids.length}`, ...ends, ...ids.flatMap((id, i) => [id, perId[i]!])];
+  const raw = await wire.send('reap', [...names, ...holds, ...places.keys()], args);
+  const reply: ReapReply = { ...replyOf(raw, []), results: [] };
+  if (raw.answer !== 'SWEPT') return reply;
+  reply.results = (raw.detail as string[][]).map((told, i) => {
+    const id = ids[i]!;
+    if (told[0] !== 'NOT_DUE') pinned.delete(id);
+    return resultOf(id, told, lines[i]!, raw);
+  });
+  return reply;
+}
+
+// The reaper meets other gateways' holds: their lines are read first, all in one round trip.
+async function linesOf(
+  { redis, keys, pinned }: RedisParts,
+  ids: readonly string[],
+): Promise<Pinned[]> {
+  const unknown = ids.filter((id) => !pinned.has(id));
+  const calls = unknown.map((id) => ['hget', keys.reservation(id), 'lines'] as const);
+  const texts = await redis.pipeline(calls).catch(toLedgerUnavailable);
+  const read = new Map(
+    unknown.map((id, i) => {
+      const text = texts[i];
+      return [id, pin(keys, typeof text === 'string' ? readLinesText(text) : [])] as const;
+    }),
+  );
+  return ids.map((id) => read.get(id) ?? pinned.get(id));
+}
+
+function resultOf(
+  id: string,
+  [answer, reclaimed, booked, stub]: readonly string[],
+  pins: Pinned,
+  raw: Raw,
+): ReapReply['results'][number] {
+  if (answer !== 'REAPED') return { id, answer: answer as 'GONE' | 'NOT_DUE' };
+  const result = { id, answer, reclaimed: readAmounts(reclaimed) as Amounts } as const;
+  if (!stub) return result;
+  const lines = bookedLines(pins.lines, booked ? booked.split(' ') : []);
+  const event: UsageEvent = {
+    ...{ id, kind: 'base', lines, stub: parseOwnJson<Stub>(stub) },
+    ...stamp(raw),
+  };
+  return { ...result, event };
+}
+
+export function stamp({
+  seq,
+  epoch,
+  timeMs: atMs,
+}: Raw): Pick<UsageEvent, 'seq' | 'epoch' | 'atMs'> {
+  return { seq, epoch, atMs };
+}
+
+/** Amount and overrun of each line, as texts, in turn. */
+export function bookedLines(lines: readonly LineKey[], booked: readonly string[]): BookedLine[] {
+  return lines.map(({ envelope, label, unit }, i) => ({
+    ...{ e: envelope, l: label, u: unit },
+    ...{ a: Number(booked[2 * i]), o: Number(booked[2 * i + 1]) },
+  }));
+}

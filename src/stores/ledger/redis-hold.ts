@@ -1,0 +1,149 @@
+// reserve, extend and beat on Redis: one round trip each. A reserve whose outcome is unknown is
+// asked again once by the same id, then voided, so that nothing is ever forwarded on a guess.
+
+import type { Redis } from '../../drivers/redis.js';
+import { isBeatRequest, isExtendRequest, isReserveRequest } from './check-request.js';
+import type { LedgerKeys } from './keys.js';
+import type {
+  BeatReply,
+  BeatRequest,
+  Ending,
+  ExtendReply,
+  ExtendRequest,
+  ReserveReply,
+  ReserveRequest,
+  Shortage,
+} from './ledger.js';
+import {
+  amountArgs,
+  limitText,
+  linesText,
+  type Pinned,
+  type PinnedLines,
+  pin,
+  readLinesText,
+} from './redis-lines.js';
+import { isUnknown, type Raw, type RedisWire, replyOf } from './redis-wire.js';
+
+export interface RedisParts {
+  redis: Redis;
+  wire: RedisWire;
+  keys: LedgerKeys;
+  pinned: PinnedLines;
+}
+
+export async function reserve(parts: RedisParts, request: ReserveRequest): Promise<ReserveReply> {
+  const { wire, keys, pinned } = parts;
+  if (!isReserveRequest(request)) return wire.invalid() as ReserveReply;
+  const { id, lines } = request;
+  const pins = pin(keys, lines);
+  const raw = await askTwice(parts, request, pins);
+  if (raw.answer === 'RESERVED' || raw.answer === 'ALREADY_RESERVED') pinned.set(id, pins);
+  const reply: ReserveReply = replyOf(raw, lines);
+  if (raw.answer !== 'BUDGET_EXCEEDED') return reply;
+  const needs = lines.map(({ amount }) => amount);
+  return { ...reply, shortages: readShortages(raw.detail as string, pins, needs) };
+}
+
+async function askTwice(parts: RedisParts, request: ReserveRequest, pins: Pinned): Promise<Raw> {
+  const { wire, keys } = parts;
+  const { id, owner, lines, leaseMs, stub } = request;
+  const { state, limits, leases, labels } = keys;
+  const names = [state, limits, leases, labels, keys.reservation(id), ...pins.counters];
+  const head = [id, owner, `${leaseMs}`, stub, linesText(lines), pins.units];
+  const amounts = lines.map(({ amount }) => `${amount}`);
+  const args = [...head, ...amounts, ...lines.map(limitText), ...pins.envelopes];
+  const askedAtMs = wire.elapsedMs();
+  try {
+    return await wire.send('reserve', names, args);
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    // Our own loop may have been busy while the answer lay in the socket: let it be read first.
+    const tookMs = wire.elapsedMs() - askedAtMs;
+    if (tookMs > 2 * parts.redis.commandTimeoutMs) await new Promise(setImmediate);
+  }
+  try {
+    const raw = await wire.send('reserve', names, args, { through: true });
+    // It was the lost first try that reserved: to the caller this is its first answer.
+    return raw.answer === 'ALREADY_RESERVED' ? { ...raw, answer: 'RESERVED' } : raw;
+  } catch (error) {
+    voidAhead(parts, id, pins);
+    throw error;
+  }
+}
+
+// Not awaited: the caller is refused either way, and what cannot be voided is reaped at nothing,
+// because it was never sent.
+function voidAhead({ wire, keys }: RedisParts, id: string, pins: Pinned): void {
+  const names = [keys.state, keys.limits, keys.leases, keys.reservation(id), ...pins.counters];
+  const args = [id, ...pins.envelopes, ...pins.ends];
+  wire.send('release', names, args, { through: true }).catch(() => undefined);
+}
+
+export async function extend(parts: RedisParts, request: ExtendRequest): Promise<ExtendReply> {
+  const { wire, keys, pinned } = parts;
+  if (!isExtendRequest(request)) return wire.invalid() as ExtendReply;
+  const { id, more, sent, leaseMs } = request;
+  const floor = sent ? ['1', ...amountArgs(sent.floor)] : ['0', '0', '0', '0', '0'];
+  const { raw, pins } = await withLines(parts, id, ({ counters, envelopes }) => {
+    const names = [keys.state, keys.limits, keys.leases, keys.reservation(id), ...counters];
+    const args = [id, `${leaseMs}`, ...amountArgs(more), ...floor, ...envelopes];
+    return wire.send('extend', names, args);
+  });
+  const reply: ExtendReply = replyOf(raw, pins.lines);
+  if (raw.answer === 'GONE') {
+    pinned.delete(id);
+    return { ...reply, ending: raw.detail as Ending };
+  }
+  if (raw.answer !== 'DENIED') return reply;
+  const needs = pins.lines.map(({ unit }) => more[unit]);
+  return { ...reply, shortages: readShortages(raw.detail as string, pins, needs) };
+}
+
+export async function beat(parts: RedisParts, request: BeatRequest): Promise<BeatReply> {
+  const { wire, keys, pinned } = parts;
+  if (!isBeatRequest(request)) return { ...(wire.invalid() as BeatReply), gone: [] };
+  const { beats, leaseMs } = request;
+  const names = [keys.state, keys.leases, ...beats.map(({ id }) => keys.reservation(id))];
+  const args = [`${leaseMs}`, ...beats.flatMap(({ id, seen }) => [id, ...amountArgs(seen)])];
+  const raw = await wire.send('beat', names, args);
+  const gone: BeatReply['gone'] = [];
+  if (raw.answer === 'BEATEN') {
+    for (const [i, ending] of (raw.detail as string[]).entries()) {
+      if (ending === '') continue;
+      const { id } = beats[i]!;
+      pinned.delete(id);
+      gone.push({ id, ending: ending as Ending });
+    }
+  }
+  return { ...replyOf(raw, []), gone };
+}
+
+/** Sends with the lines remembered, and once more with those that the script tells. */
+export async function withLines(
+  { keys, pinned }: RedisParts,
+  id: string,
+  send: (pins: Pinned) => Promise<Raw>,
+): Promise<{ raw: Raw; pins: Pinned }> {
+  const known = pinned.get(id);
+  const first = await send(known);
+  if (first.answer !== 'KEYS') return { raw: first, pins: known };
+  const pins = pin(keys, readLinesText(first.detail as string));
+  pinned.set(id, pins);
+  return { raw: await send(pins), pins };
+}
+
+// Four numbers a line without room: which line, its limit, committed and reserved.
+function readShortages(text: string, pins: Pinned, needs: readonly number[]): Shortage[] {
+  const numbers = text.split(' ').map(Number);
+  const shortages: Shortage[] = [];
+  for (let at = 0; at + 3 < numbers.length; at += 4) {
+    const [place, limit, committed, reserved] = numbers.slice(at, at + 4) as Four;
+    const { envelope, label, unit } = pins.lines[place - 1]!;
+    const needed = needs[place - 1]!;
+    shortages.push({ envelope, label, unit, needed, limit, committed, reserved });
+  }
+  return shortages;
+}
+
+type Four = [number, number, number, number];

@@ -1,0 +1,167 @@
+// Lines as Redis has them, and what a verb that ends or extends a hold must know of it: every key
+// that a script touches has to be declared, so the lines of open reservations are remembered here.
+// What was forgotten or never known comes back from the script itself (its answer KEYS).
+
+import { type Amounts, NOTHING, UNITS, type Unit } from '../../core/amount.js';
+import type { Balance, Mode } from '../../core/envelope.js';
+import { parseOwnJson } from '../../core/json.js';
+import { labelEndsBeforeMs } from '../../rules/budget/label-end.js';
+import type { LedgerKeys } from './keys.js';
+
+export interface LineKey {
+  envelope: string;
+  label: string;
+  unit: Unit;
+}
+
+/** The lines of one reservation, in the forms in which scripts want them. */
+export interface Pinned {
+  readonly lines: readonly LineKey[];
+  readonly counters: readonly string[];
+  readonly envelopes: readonly string[];
+  /** Ends of the labels in ms, '0' for one without. */
+  readonly ends: readonly string[];
+  /** One letter a line. */
+  readonly units: string;
+}
+
+export const NO_LINES: Pinned = { lines: [], counters: [], envelopes: [], ends: [], units: '' };
+
+const LETTERS: Readonly<Record<Unit, string>> = {
+  nano_usd: 'n',
+  tokens: 't',
+  requests: 'r',
+  concurrency: 'c',
+};
+const UNIT_OF = new Map(UNITS.map((unit) => [LETTERS[unit], unit]));
+
+export function unitOf(letter: string | undefined): Unit {
+  return UNIT_OF.get(letter ?? '') ?? 'nano_usd';
+}
+
+export function pin(keys: LedgerKeys, lines: readonly LineKey[]): Pinned {
+  const counters = new Array<string>(lines.length);
+  const envelopes = new Array<string>(lines.length);
+  const ends = new Array<string>(lines.length);
+  let units = '';
+  for (let i = 0; i < lines.length; i++) {
+    const { envelope, label, unit } = lines[i]!;
+    counters[i] = keys.counter(envelope, label);
+    envelopes[i] = envelope;
+    ends[i] = endOf(label);
+    units += LETTERS[unit];
+  }
+  return { lines, counters, envelopes, ends, units };
+}
+
+// Few labels are current at a time, and reading a date costs more than the rest of a verb.
+const endsByLabel = new Map<string, string>();
+const LABELS_KEPT_MAX = 1000;
+
+function endOf(label: string): string {
+  let end = endsByLabel.get(label);
+  if (end === undefined) {
+    end = `${labelEndsBeforeMs(label) ?? 0}`;
+    if (endsByLabel.size >= LABELS_KEPT_MAX) endsByLabel.clear();
+    endsByLabel.set(label, end);
+  }
+  return end;
+}
+
+/** The text by which two reserves of one id are told to be the same: lines and first amounts. */
+export function linesText(lines: readonly (LineKey & { amount?: number })[]): string {
+  return JSON.stringify(
+    lines.map(({ envelope, label, unit, amount }) => [envelope, label, LETTERS[unit], amount ?? 0]),
+  );
+}
+
+export function readLinesText(text: string): LineKey[] {
+  return parseOwnJson<[string, string, string, number][]>(text).map(
+    ([envelope, label, letter]) => ({ envelope, label, unit: unitOf(letter) }),
+  );
+}
+
+export interface Limit {
+  version: number;
+  limit: number | null;
+  mode: Mode;
+}
+
+export function limitText({ version, limit, mode }: Limit): string {
+  return `${version}:${limit ?? ''}:${mode === 'block' ? 'b' : 'w'}`;
+}
+
+/** A limit nobody has told is none, in mode block. */
+export function readLimitText(text: string | null | undefined): Limit {
+  if (!text) return { version: 0, limit: null, mode: 'block' };
+  const [version, limit, mode] = text.split(':');
+  return {
+    version: Number(version),
+    limit: limit === '' ? null : Number(limit),
+    mode: mode === 'w' ? 'warn' : 'block',
+  };
+}
+
+/** The four amounts as arguments, in the order of UNITS. */
+export function amountArgs(amounts: Amounts): [string, string, string, string] {
+  const { nano_usd, tokens, requests, concurrency } = amounts;
+  return [`${nano_usd}`, `${tokens}`, `${requests}`, `${concurrency}`];
+}
+
+/** Four amounts in one text. */
+export function readAmounts(text: string | null | undefined): Amounts {
+  if (!text) return NOTHING;
+  const [nano_usd = 0, tokens = 0, requests = 0, concurrency = 0] = text.split(' ').map(Number);
+  return { nano_usd, tokens, requests, concurrency };
+}
+
+/** Balances come flat, four members a line; amounts as texts or as whole numbers. */
+export function readBalances(lines: readonly LineKey[], flat: readonly unknown[]): Balance[] {
+  if (flat.length !== 4 * lines.length) return [];
+  const balances = new Array<Balance>(lines.length);
+  for (let i = 0; i < lines.length; i++) {
+    const { envelope, label, unit } = lines[i]!;
+    const { limit, mode } = readLimitText(flat[4 * i + 3] as string);
+    const committed = Number(flat[4 * i]);
+    const reserved = Number(flat[4 * i + 1]);
+    const overrun = Number(flat[4 * i + 2]);
+    balances[i] = { envelope, label, unit, limit, mode, committed, reserved, overrun };
+  }
+  return balances;
+}
+
+/** Lines of reservations that this gateway has made or met, until they end. */
+export class PinnedLines {
+  readonly #byId = new Map<string, Pinned>();
+  readonly #most: number;
+
+  constructor(most = 100_000) {
+    this.#most = most;
+  }
+
+  get(id: string): Pinned {
+    return this.#byId.get(id) ?? NO_LINES;
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  set(id: string, pinned: Pinned): void {
+    this.#byId.set(id, pinned);
+    if (this.#byId.size <= this.#most) return;
+    // The oldest is the likeliest to have ended elsewhere; if not, the script tells its lines.
+    for (const oldest of this.#byId.keys()) {
+      this.#byId.delete(oldest);
+      break;
+    }
+  }
+
+  delete(id: string): void {
+    this.#byId.delete(id);
+  }
+
+  clear(): void {
+    this.#byId.clear();
+  }
+}

@@ -1,0 +1,116 @@
+// What every verb on Redis shares: the fence's arguments, the reading of a reply's head, ledger
+// time, and the one failure, LedgerUnavailable. It remembers the epoch it lives in and the highest
+// seq it has seen, so that a ledger which has lost writes is found out by the next script.
+
+import type { Clock } from '../../core/clock.js';
+import type { Redis, SendOptions } from '../../drivers/redis.js';
+import { RedisUnavailable } from '../../drivers/redis-errors.js';
+import type { ScriptName, Scripts } from '../../drivers/scripts.js';
+import { type AnyVerb, LedgerUnavailable, type Reply } from './ledger.js';
+import { type LineKey, readBalances } from './redis-lines.js';
+
+export interface Raw {
+  answer: string;
+  seq: number;
+  epoch: number;
+  timeMs: number;
+  detail: unknown;
+  balances: readonly unknown[];
+}
+
+export class RedisWire {
+  readonly redis: Redis;
+  readonly #scripts: Scripts;
+  readonly #clock: Clock;
+  #epoch: number;
+  #seqSeen: number;
+  #toldMs: number;
+  #toldAtMs: number;
+
+  constructor(redis: Redis, scripts: Scripts, clock: Clock) {
+    this.redis = redis;
+    this.#scripts = scripts;
+    this.#clock = clock;
+    this.#epoch = 0;
+    this.#seqSeen = 0;
+    // Until the first reply the gateway's own clock is all there is.
+    this.#toldMs = clock.nowMs();
+    this.#toldAtMs = clock.elapsedMs();
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get seqSeen(): number {
+    return this.#seqSeen;
+  }
+
+  /** By the monotonic clock since the last reply: setting the gateway's clock moves nothing. */
+  nowMs(): number {
+    return Math.floor(this.#toldMs + this.#clock.elapsedMs() - this.#toldAtMs);
+  }
+
+  /** Monotonic, for how long a command took. */
+  elapsedMs(): number {
+    return this.#clock.elapsedMs();
+  }
+
+  /** Enters a later epoch, or a later place in this one; never goes back. */
+  enter(epoch: number, seq: number): void {
+    if (epoch > this.#epoch) {
+      this.#epoch = epoch;
+      this.#seqSeen = seq;
+    } else if (epoch === this.#epoch && seq > this.#seqSeen) {
+      this.#seqSeen = seq;
+    }
+  }
+
+  /** Whether what the ledger says of itself is behind what was seen of it. */
+  isBehind({ epoch, seq }: { epoch: number; seq: number }): boolean {
+    return epoch < this.#epoch || (epoch === this.#epoch && seq < this.#seqSeen);
+  }
+
+  async send(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly string[],
+    options?: SendOptions,
+  ): Promise<Raw> {
+    const fenced = [`${this.#epoch}`, `${this.#seqSeen}`, ...args];
+    const script = this.#scripts[name];
+    const reply = await this.redis.run(script, keys, fenced, options).catch(toLedgerUnavailable);
+    const [answer, seq, epoch, timeMs, detail, balances] = reply as RawReply;
+    this.#toldMs = timeMs;
+    this.#toldAtMs = this.#clock.elapsedMs();
+    if (epoch === this.#epoch && seq > this.#seqSeen) this.#seqSeen = seq;
+    return { answer, seq, epoch, timeMs, detail, balances };
+  }
+
+  /** The reply to a request that is not worth a round trip. */
+  invalid(): Reply<AnyVerb> {
+    const { epoch, seqSeen: seq } = this;
+    return { answer: 'INVALID_INPUT', balances: [], seq, epoch, timeMs: this.nowMs() };
+  }
+}
+
+type RawReply = [string, number, number, number, unknown, unknown[]];
+
+export function replyOf<A extends string>(raw: Raw, lines: readonly LineKey[]): Reply<A> {
+  const { answer, seq, epoch, timeMs, balances } = raw;
+  return { answer: answer as A, balances: readBalances(lines, balances), seq, epoch, timeMs };
+}
+
+/** Rejects with LedgerUnavailable for what the wire could not do; lets bugs pass as they are. */
+export function toLedgerUnavailable(error: unknown): never {
+  if (error instanceof RedisUnavailable) {
+    throw new LedgerUnavailable(`the ledger cannot answer (${error.reason})`, { cause: error });
+  }
+  throw error;
+}
+
+/** Whether the verb may have taken effect although no answer came. */
+export function isUnknown(error: unknown): boolean {
+  const cause = error instanceof LedgerUnavailable ? error.cause : undefined;
+  return cause instanceof RedisUnavailable && cause.outcome === 'unknown';
+}
