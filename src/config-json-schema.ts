@@ -1,5 +1,5 @@
 // The JSON schema of config/gateway.yaml, for editors. Written to config/gateway.schema.json by
-// every build; a test fails when the file there is another.
+// `npm run build`; a test fails when the file there is another.
 
 import { z } from 'zod';
 import { configSchema } from './config-schema.js';

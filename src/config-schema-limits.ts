@@ -66,7 +66,8 @@ const count = (what: string) =>
     .optional()
     .describe(`whole number of ${what}, 0 or more`);
 
-const threshold = z.number().gt(0).lte(1);
+// The column has two places.
+const threshold = z.number().min(0.01).max(1).multipleOf(0.01);
 
 export const limitSchema = z
   .strictObject({
@@ -85,7 +86,7 @@ export const limitSchema = z
       .optional()
       .describe(`one of ${PERIODS.join(', ')}`),
     action_on_exceed: z.enum(['block', 'warn']).default('block').describe('block or warn'),
-    alert_threshold: threshold.default(0.8).describe('share over 0 and up to 1, such as 0.8'),
+    alert_threshold: threshold.default(0.8).describe('share from 0.01 to 1, such as 0.8'),
     alert_thresholds: z.array(threshold).default([]).describe('further shares, such as [0.9, 1]'),
     time_zone: z
       .string()

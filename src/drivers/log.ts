@@ -25,6 +25,8 @@ export interface OpenLog extends Log {
 const MASK = '[redacted]';
 const SECRET_LENGTH_MIN = 8;
 const OWN_KEY = /sk-purser-([0-9A-Za-z]{12})-[0-9A-Za-z]{38}/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a client's text must not steer a terminal
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 const LEVEL_NAMES: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
 
 export function openLog(options: LogOptions): OpenLog {
@@ -83,5 +85,6 @@ function prettyLine(line: string): string {
   const rest = Object.entries(fields)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ');
-  return `${clock} ${name.padEnd(5)} ${String(msg ?? '')}${rest ? `  ${rest}` : ''}\n`;
+  const text = `${clock} ${name.padEnd(5)} ${String(msg ?? '')}${rest ? `  ${rest}` : ''}`;
+  return `${text.replace(CONTROL, (control) => JSON.stringify(control).slice(1, -1))}\n`;
 }

@@ -262,7 +262,7 @@ story('a limit that would be the 17th of some caller is refused', async (admin) 
   }
   const refused = await admin.ask('POST', '/admin/v1/limits', person(16));
   expect(code(refused)).toEqual([400, 'invalid_value']);
-  expect(refused.body.error.message).toContain('coder-1');
+  expect(refused.body.error.message).toContain('17 limits');
   expect(await count(admin, 'budget_limits')).toBe(16);
   const other = {
     scope_type: 'agent_type',

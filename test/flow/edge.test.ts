@@ -272,6 +272,7 @@ test('a refusal becomes the error envelope, and a 402 says not to try again', as
       code: 'budget_exceeded',
       metadata,
     },
+    request_id: answer.headers['x-request-id'],
   });
 });
 

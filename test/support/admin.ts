@@ -10,6 +10,7 @@ import { openServer } from '#src/edges/http/server.js';
 import type { ConfiguredRows } from '#src/flows/admin/apply-config.js';
 import { type Bootstrapped, bootstrap } from '#src/flows/admin/bootstrap.js';
 import { authenticate } from '#src/flows/call/authenticate.js';
+import { envelopesFor } from '#src/rules/budget/envelopes.js';
 import { loadPepper, openKeyVerifier } from '#src/stores/api-keys.js';
 import { openDirectory } from '#src/stores/directory.js';
 import type { OpenHold } from '#src/stores/ledger/ledger.js';
@@ -69,7 +70,7 @@ export async function openAdmin(
     },
   };
   const identify = (part: Pick<Call, 'credential' | 'claims'>) =>
-    authenticate({ keys, envelopesFor: () => [] }, part, directory.snapshot(), clock.nowMs());
+    authenticate({ keys, envelopesFor }, part, directory.snapshot(), clock.nowMs());
   const server = await openServer({
     host: '127.0.0.1',
     port: 0,

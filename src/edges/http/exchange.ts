@@ -4,6 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERROR_CODES, type Problem } from '../../core/errors.js';
+import { problemJson } from '../../rules/dialects/problem-json.js';
 
 export interface Exchange {
   readonly incoming: IncomingMessage;
@@ -34,14 +35,10 @@ export function answerJson(
 export function answerProblem(exchange: Exchange, problem: Problem): void {
   const { status } = ERROR_CODES[problem.code];
   const retry = status === 402 ? { 'x-should-retry': 'false' } : {};
-  answerJson(exchange, status, problemEnvelope(problem), { ...retry, ...problem.headers });
-}
-
-/** The error envelope of the OpenAI formats and of the admin API. */
-export function problemEnvelope(problem: Problem): object {
-  const { code, message, param, metadata } = problem;
-  const { type } = ERROR_CODES[code];
-  return { error: { message, type, param: param ?? null, code, ...(metadata && { metadata }) } };
+  const type = { 'content-type': 'application/json' };
+  // Every door here speaks the envelope of chat completions.
+  const text = problemJson('chat', problem, exchange.requestId);
+  answerText(exchange, status, text, { ...type, ...retry, ...problem.headers });
 }
 
 export function answerText(

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { ERROR_CODES, type Problem, refuse } from '../../core/errors.js';
-import { problemEnvelope } from './exchange.js';
+import { openaiError } from '../../rules/dialects/problem-json.js';
 
 const FLUSH_MS = 1_000;
 
@@ -23,7 +23,7 @@ export function parserProblem(error: Error): Problem {
 
 export function answerRawProblem(socket: Socket, problem: Problem): void {
   const { status } = ERROR_CODES[problem.code];
-  const body = JSON.stringify(problemEnvelope(problem));
+  const body = JSON.stringify({ error: openaiError(problem) });
   const head = [
     `HTTP/1.1 ${status} ${REASONS[status] ?? 'Bad Request'}`,
     'content-type: application/json',

@@ -1,10 +1,10 @@
 // Whose call it is: the key is checked against the directory in memory, and everything that the
 // key decides (agent, project, models, envelopes) is worked out once a key and snapshot. What the
-// client claims is only added beside it: it can never replace who the key says it is.
+// client claims is only added beside it: it can add envelopes, and replaces nothing of the key's.
 
 import type { Call, Caller } from '../../core/call.js';
 import type { AgentRow, DirectorySnapshot, KeyRow, ProjectRow } from '../../core/directory.js';
-import type { Envelope } from '../../core/envelope.js';
+import type { Envelope, ScopeType } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import type { Attribution } from '../../core/usage-event.js';
@@ -12,8 +12,8 @@ import type { KeyVerifier } from '../../stores/api-keys.js';
 
 export interface AuthenticateDeps {
   keys: KeyVerifier;
-  /** Every budget that a call of this identity touches. */
-  envelopesFor(identity: Attribution, snapshot: DirectorySnapshot): readonly Envelope[];
+  /** Every budget that a call touches which is for these. */
+  envelopesFor(whom: Attribution, snapshot: DirectorySnapshot): readonly Envelope[];
 }
 
 /** What a key decides, the same for every call that it makes. */
@@ -41,8 +41,37 @@ export function authenticate(
     identities.set(row, identity);
   }
   if (isRefused(identity)) return identity;
-  const { attribution, ...decided } = identity;
-  return { keyId: row.id, attribution: { ...part.claims, ...attribution }, ...decided };
+  const attribution = { ...part.claims, ...identity.attribution };
+  const { allowedModels, modelConfig } = identity;
+  const envelopes = addsEnvelopes(part.claims, snapshot)
+    ? deps.envelopesFor(attribution, snapshot)
+    : identity.envelopes;
+  return { keyId: row.id, attribution, allowedModels, modelConfig, envelopes };
+}
+
+const CLAIMED: ReadonlySet<ScopeType> = new Set([
+  'conversation',
+  'task',
+  'person',
+  'occasion',
+  'end_user',
+  'tag',
+  'issue',
+  'pull_request',
+]);
+const claimedLimits = new WeakMap<DirectorySnapshot, boolean>();
+
+// Most installations have no limit on anything that a client claims: then a call's envelopes are
+// its key's, and nothing is worked out for it.
+function addsEnvelopes(claims: Attribution, snapshot: DirectorySnapshot): boolean {
+  let some = claimedLimits.get(snapshot);
+  if (some === undefined) {
+    some = snapshot.limits.some((limit) => CLAIMED.has(limit.scopeType));
+    claimedLimits.set(snapshot, some);
+  }
+  if (!some) return false;
+  for (const _claim in claims) return true;
+  return false;
 }
 
 function identify(
