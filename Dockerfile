@@ -16,6 +16,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY config config
+COPY lua lua
 COPY sql sql
 COPY scripts/healthcheck.mjs scripts/
 USER node
