@@ -25,7 +25,7 @@ export interface OpenLog extends Log {
 const MASK = '[redacted]';
 const SECRET_LENGTH_MIN = 8;
 const OWN_KEY = /sk-purser-([0-9A-Za-z]{12})-[0-9A-Za-z]{38}/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a client's text must not steer a terminal
+// biome-ignore lint/suspicious/noControlCharactersInRegex: client text must not steer a terminal
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 const LEVEL_NAMES: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
 

@@ -55,7 +55,8 @@ export async function readPage<Row>(
   const order = newestFirst ? 'desc' : 'asc';
   const rows = await database.query<Row & { page_key: string }>(
     `select ${source.columns},
-       to_char(${time} at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"') || '|' || ${id} as page_key
+       to_char(${time} at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"') || '|' || ${id}
+         as page_key
      from ${source.from} ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
      order by ${time} ${order}, ${id}::text ${order} limit ${limit + 1}`,
     params,

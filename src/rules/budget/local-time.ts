@@ -59,7 +59,7 @@ export function localMs(timeZone: string, atMs: number): number {
   return atMs + offsetMs(timeZone, atMs);
 }
 
-/** The first instant at which the local clock shows this time or, where it is skipped, a later one. */
+/** The first instant at which the local clock shows this time or, if it is skipped, a later one. */
 export function firstInstantAt(timeZone: string, wantedLocalMs: number): number {
   if (timeZone === 'UTC') return wantedLocalMs;
   const before = offsetMs(timeZone, wantedLocalMs - FAR_MS);

@@ -18,7 +18,7 @@ order by e.reservation_id, e.kind
 on conflict (reservation_id, kind, usage_date) do nothing
 returning reservation_id as id, kind`;
 
-/** One call is one turn, whichever of its rows comes first; a late one tells how it really ended. */
+/** One call is one turn, whichever row of it comes first; a late one tells how it really ended. */
 export const INSERT_TURNS = `insert into turns (${names(TURN_COLUMNS)})
 select ${selects(TURN_COLUMNS)}
 from ${unnested(TURN_COLUMNS)}
