@@ -8,6 +8,7 @@ import {
   type UpstreamPlan,
 } from '../support/scripted-upstream.js';
 import { send } from '../support/upstream-calls.js';
+import { startUpstreamProcess } from '../support/upstream-process.js';
 
 const body = 'data: {"a":1}\n\n'.repeat(40);
 const all = ['returned', 'sent', 'head', 'bytes', 'end'];
@@ -165,6 +166,18 @@ describe('a failure', () => {
     await scripted.closed(0);
   });
 
+  it('is not told of bytes that came in time while our own loop was blocked', async () => {
+    const apart = await startUpstreamProcess();
+    await apart.plan({ body, cuts: { at: [10, 20] }, paceMs: 40 });
+    const call = send(upstream, apart.url, { idleTimeoutMs: 100 }, ({ body: had }) => {
+      if (had.length === 10) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+    });
+    await call.ended;
+    expect(call.failure).toBeUndefined();
+    expect(call.body).toBe(body);
+    await apart.stop();
+  });
+
   it('of a connection that breaks says so, at any byte and by any way', async () => {
     for (const dieBy of ['fin', 'reset'] as const) {
       for (const framing of ['chunked', 'length'] as const) {
@@ -300,6 +313,17 @@ describe('a pause', () => {
     await call.ended;
     expect(call.seen).toEqual(all);
     expect(call.body).toBe(body);
+  });
+
+  it('over, bytes must come in time again', async () => {
+    scripted.enqueue({ body, stallAt: 50 });
+    const call = send(upstream, scripted.url, { idleTimeoutMs: 30 }, (state) => state.call.pause());
+    await call.bytes(50);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(call.failure).toBeUndefined();
+    call.call.resume();
+    await call.ended;
+    expect(call.failure?.kind).toBe('idle_timeout');
   });
 
   it('can be aborted', async () => {

@@ -79,15 +79,16 @@ class ChatReader implements StreamReader, BlockSink {
   end(): readonly Buffer[] {
     if (this.terminated) return NOTHING;
     const tail = this.#splitter.takeTail();
-    if (tail.length === 0) return NOTHING;
-    const block = Buffer.concat(tail).toString('latin1');
+    if (!tail) return NOTHING;
+    const block = tail.toString('latin1');
     // An event without its last line is lost to every client, as the standard says; passed on, it
     // would run into what is written after it. Some leave out only the blank line: it is added.
     if (/^data:/m.test(block) && !isWhole(payloadOf(block))) {
       this.#note('the last event was cut off');
       return NOTHING;
     }
-    return this.#readBlock(block) === 'pass' ? [...tail, blankLine(block)] : NOTHING;
+    const fate = this.#readBlock(tail, 0, tail.length);
+    return fate === 'pass' ? [tail, blankLine(block)] : NOTHING;
   }
 
   get midEvent(): boolean {
@@ -100,24 +101,25 @@ class ChatReader implements StreamReader, BlockSink {
     return text;
   }
 
-  block(tail: readonly Buffer[], chunk: Buffer, start: number, end: number): void {
+  block(tail: Buffer | undefined, chunk: Buffer, start: number, end: number): void {
     if (this.terminated) return;
-    const whole =
-      tail.length === 0
-        ? chunk.toString('latin1', start, end)
-        : Buffer.concat([...tail, chunk.subarray(start, end)]).toString('latin1');
-    this.#lastFate = this.#readBlock(whole);
+    if (tail) {
+      const whole = Buffer.concat([tail, chunk.subarray(start, end)]);
+      this.#lastFate = this.#readBlock(whole, 0, whole.length);
+    } else {
+      this.#lastFate = this.#readBlock(chunk, start, end);
+    }
     if (this.#lastFate !== 'pass') return;
-    if (tail.length > 0) this.#out.push(...tail);
+    if (tail) this.#out.push(tail);
     this.#addRun(start, end);
   }
 
-  oversized(parts: readonly Buffer[]): void {
+  oversized(part: Buffer): void {
     if (this.terminated) return;
     this.#note('an event over the cap went on unread');
     this.#lastFate = 'pass';
     this.#flushRun();
-    this.#out.push(...parts);
+    this.#out.push(part);
   }
 
   lateLf(): void {
@@ -140,12 +142,13 @@ class ChatReader implements StreamReader, BlockSink {
     this.#runStart = end;
   }
 
-  #readBlock(block: string): Fate {
-    const known = this.#templates.read(block);
+  #readBlock(bytes: Buffer, start: number, end: number): Fate {
+    const known = this.#templates.read(bytes, start, end);
     if (known !== undefined) {
       this.#addText(known);
       return 'pass';
     }
+    const block = bytes.toString('latin1', start, end);
     const first = this.#firstBlock;
     this.#firstBlock = false;
     const told = payloadOf(first && block.startsWith(BOM) ? block.slice(BOM.length) : block);

@@ -16,24 +16,21 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 
 interface Template {
-  head: string;
+  head: Buffer;
   /** Between the text and the padding; undefined where there is no padding. */
-  middle: string | undefined;
-  tail: string;
+  middle: Buffer | undefined;
+  tail: Buffer;
 }
-
-/** The text of an event: undefined where no template fits. */
-export type TemplateText = string | undefined;
 
 export class TemplateReader {
   readonly #templates: Template[] = [];
   #credits = CREDITS_FIRST;
 
-  /** `block` is the event's whole block, one character a byte. */
-  read(block: string): TemplateText {
+  /** The text of the event whose whole block lies in `bytes`; undefined where nothing fits. */
+  read(bytes: Buffer, start: number, end: number): string | undefined {
     const templates = this.#templates;
     for (let i = 0; i < templates.length; i++) {
-      const text = match(templates[i]!, block);
+      const text = match(templates[i]!, bytes, start, end);
       if (text === undefined) continue;
       if (this.#credits < CREDITS_MAX) this.#credits += 1;
       if (i > 0) templates.unshift(...templates.splice(i, 1));
@@ -42,7 +39,7 @@ export class TemplateReader {
     return undefined;
   }
 
-  /** Learns from an event that the slow path has read. */
+  /** Learns from an event that was parsed. `block`: its block, one character a byte. */
   learn(block: string, event: JsonObject): void {
     if (this.#credits === 0 || !block.startsWith('data:')) return;
     const template = templateOf(block, event);
@@ -53,53 +50,61 @@ export class TemplateReader {
   }
 }
 
-function match(template: Template, block: string): TemplateText {
-  const { head, middle, tail } = template;
-  if (!block.startsWith(head)) return undefined;
-  const end = stringEnd(block, head.length);
-  if (end === -1) return undefined;
-  let at = end;
+function match(
+  { head, middle, tail }: Template,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): string | undefined {
+  const from = start + head.length;
+  if (!isAt(head, bytes, start, end)) return undefined;
+  const to = stringEnd(bytes, from, end);
+  if (to === -1) return undefined;
+  let at = to;
   if (middle !== undefined) {
-    if (!block.startsWith(middle, at)) return undefined;
-    at += middle.length;
-    const paddingEnd = plainEnd(block, at);
-    if (paddingEnd === -1) return undefined;
-    at = paddingEnd;
+    if (!isAt(middle, bytes, at, end)) return undefined;
+    at = plainEnd(bytes, at + middle.length, end);
+    if (at === -1) return undefined;
   }
-  if (block.length - at !== tail.length || !block.endsWith(tail)) return undefined;
-  return decode(block, head.length, end);
+  if (end - at !== tail.length || !isAt(tail, bytes, at, end)) return undefined;
+  return decode(bytes, from, to);
+}
+
+function isAt(part: Buffer, bytes: Buffer, at: number, end: number): boolean {
+  const partEnd = at + part.length;
+  return partEnd <= end && bytes.compare(part, 0, part.length, at, partEnd) === 0;
 }
 
 // Where the JSON string ends that begins before `from`; -1 if it is not one.
-function stringEnd(block: string, from: number): number {
-  for (let at = from; at < block.length; at++) {
-    const code = block.charCodeAt(at);
-    if (code === QUOTE) return at;
-    if (code === BACKSLASH) at += 1;
-    else if (code < 32) return -1;
+function stringEnd(bytes: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH) at += 1;
+    else if (byte < 32) return -1;
   }
   return -1;
 }
 
-function plainEnd(block: string, from: number): number {
-  for (let at = from; at < block.length; at++) {
-    const code = block.charCodeAt(at);
-    if (code === QUOTE) return at;
-    if (code === BACKSLASH || code < 32) return -1;
+// The same for padding, which is never decoded: an escape in it might be a wrong one.
+function plainEnd(bytes: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH || byte < 32) return -1;
   }
   return -1;
 }
 
-function decode(block: string, from: number, to: number): TemplateText {
+function decode(bytes: Buffer, from: number, to: number): string | undefined {
   let plain = true;
   let ascii = true;
   for (let at = from; at < to; at++) {
-    const code = block.charCodeAt(at);
-    if (code > 127) ascii = false;
-    else if (code === BACKSLASH) plain = false;
+    const byte = bytes[at]!;
+    if (byte > 127) ascii = false;
+    else if (byte === BACKSLASH) plain = false;
   }
-  const raw = block.slice(from, to);
-  const text = ascii ? raw : Buffer.from(raw, 'latin1').toString('utf8');
+  const text = bytes.toString(ascii ? 'latin1' : 'utf8', from, to);
   if (plain) return text;
   const parsed = parseJson(`"${text}"`);
   return typeof parsed === 'string' ? parsed : undefined;
@@ -119,12 +124,18 @@ function templateOf(block: string, event: JsonObject): Template | undefined {
     const text = holeOf(block, member, 0);
     if (!text) continue;
     const padding = holeOf(block, 'obfuscation', text.end);
-    const template: Template = {
-      head: block.slice(0, text.start),
-      middle: padding && block.slice(text.end, padding.start),
-      tail: block.slice(padding?.end ?? text.end),
+    const parts = [
+      block.slice(0, text.start),
+      padding && block.slice(text.end, padding.start),
+      block.slice(padding?.end ?? text.end),
+    ] as const;
+    if (!isProven(parts, member)) continue;
+    const [head, middle, tail] = parts;
+    return {
+      head: latin1(head),
+      middle: middle === undefined ? undefined : latin1(middle),
+      tail: latin1(tail),
     };
-    if (isProven(template, member)) return template;
   }
   return undefined;
 }
@@ -139,22 +150,29 @@ function holeOf(block: string, member: string, from: number): Hole | undefined {
   const at = block.indexOf(key, from);
   if (at === -1) return undefined;
   const start = at + key.length;
-  const end = stringEnd(block, start);
-  return end === -1 ? undefined : { start, end };
+  const length = stringEnd(latin1(block.slice(start)), 0, block.length - start);
+  return length === -1 ? undefined : { start, end: start + length };
 }
 
-function isProven({ head, middle, tail }: Template, member: string): boolean {
+function latin1(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
+}
+
+type Parts = readonly [head: string, middle: string | undefined, tail: string];
+
+function isProven([head, middle, tail]: Parts, member: string): boolean {
   const [textMark, paddingMark] = ['text\u0001', 'padding\u0001'];
   const filled =
     middle === undefined
       ? `${head}text\\u0001${tail}`
       : `${head}text\\u0001${middle}padding\\u0001${tail}`;
   const line = /^data: ?([^\r\n]*)(?:\r\n\r\n|\n\n|\r\r)$/.exec(filled);
-  const event = line ? parseJson(Buffer.from(line[1]!, 'latin1').toString('utf8')) : undefined;
-  if (!isJsonObject(event) || !Array.isArray(event.choices)) return false;
-  const choice = event.choices[0];
+  const event = line ? parseJson(latin1(line[1]!).toString('utf8')) : undefined;
   // Where `choices` were given twice, the last of them is what a parser sees.
-  if (event.choices.length !== 1) return false;
+  if (!isJsonObject(event) || !Array.isArray(event.choices) || event.choices.length !== 1) {
+    return false;
+  }
+  const [choice] = event.choices;
   if (!isJsonObject(choice) || !isJsonObject(choice.delta)) return false;
   const isPadding = middle === undefined || event.obfuscation === paddingMark;
   return isPadding && choice.delta[member] === textMark && outputText([choice]) === textMark;

@@ -7,9 +7,9 @@ const CR = 13;
 
 export interface BlockSink {
   /** A whole block with its blank line: `chunk` from `start` to `end`, after what is in `tail`. */
-  block(tail: readonly Buffer[], chunk: Buffer, start: number, end: number): void;
+  block(tail: Buffer | undefined, chunk: Buffer, start: number, end: number): void;
   /** A part of a block that is longer than the cap: goes on unread. */
-  oversized(parts: readonly Buffer[]): void;
+  oversized(part: Buffer): void;
   /** The first byte of the chunk is the LF of a CRLF whose CR had ended the last block. */
   lateLf(): void;
 }
@@ -17,8 +17,7 @@ export interface BlockSink {
 export class BlockSplitter {
   readonly #sink: BlockSink;
   readonly #bytesMax: number;
-  #tail: Buffer[] = [];
-  #tailBytes = 0;
+  readonly #tail = new Tail();
   /** The current line has no byte yet. */
   #lineEmpty = true;
   #afterCr = false;
@@ -41,7 +40,7 @@ export class BlockSplitter {
     let at = 0;
     if (this.#afterCr && chunk[0] === LF) {
       at = 1;
-      if (this.#tailBytes === 0 && !this.#oversized) {
+      if (this.#tail.length === 0 && !this.#oversized) {
         this.#sink.lateLf();
         start = 1;
       }
@@ -73,38 +72,63 @@ export class BlockSplitter {
   }
 
   /** What is left of a block that never ended. */
-  takeTail(): Buffer[] {
-    const tail = this.#tail;
-    this.#tail = [];
-    this.#tailBytes = 0;
-    return tail;
+  takeTail(): Buffer | undefined {
+    return this.#tail.take();
   }
 
   #endBlock(chunk: Buffer, start: number, end: number): void {
     if (this.#oversized) {
       this.#oversized = false;
-      this.#sink.oversized([chunk.subarray(start, end)]);
+      this.#sink.oversized(chunk.subarray(start, end));
       return;
     }
-    const tail = this.#tailBytes === 0 ? NO_TAIL : this.takeTail();
-    this.#sink.block(tail, chunk, start, end);
+    this.#sink.block(this.#tail.take(), chunk, start, end);
   }
 
   #keepTail(part: Buffer): void {
     if (this.#oversized) {
-      this.#sink.oversized([part]);
+      this.#sink.oversized(part);
       return;
     }
-    this.#tail.push(part);
-    this.#tailBytes += part.length;
-    if (this.#tailBytes > this.#bytesMax) {
+    this.#tail.add(part);
+    if (this.#tail.length > this.#bytesMax) {
       this.#oversized = true;
-      this.#sink.oversized(this.takeTail());
+      const all = this.#tail.take();
+      if (all) this.#sink.oversized(all);
     }
   }
 }
 
-const NO_TAIL: readonly Buffer[] = [];
+const TAIL_BYTES_FIRST = 4096;
+
+// The parts of a block so far. One part is kept as it is; more are gathered in a buffer that
+// doubles, so that a megabyte that comes byte by byte is neither a million objects nor quadratic.
+class Tail {
+  length = 0;
+  #bytes: Buffer | undefined;
+
+  add(part: Buffer): void {
+    const length = this.length + part.length;
+    if (!this.#bytes || this.length === 0) {
+      this.#bytes = part;
+    } else {
+      if (this.#bytes.length < length) {
+        const grown = Buffer.allocUnsafeSlow(Math.max(2 * length, TAIL_BYTES_FIRST));
+        this.#bytes.copy(grown, 0, 0, this.length);
+        this.#bytes = grown;
+      }
+      part.copy(this.#bytes, this.length);
+    }
+    this.length = length;
+  }
+
+  take(): Buffer | undefined {
+    const all = this.length === 0 ? undefined : this.#bytes?.subarray(0, this.length);
+    this.#bytes = undefined;
+    this.length = 0;
+    return all;
+  }
+}
 
 function indexOf(chunk: Buffer, byte: number, from: number): number {
   const at = from < chunk.length ? chunk.indexOf(byte, from) : -1;

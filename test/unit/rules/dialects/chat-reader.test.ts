@@ -7,6 +7,7 @@ import { seeded, splitAtRandom } from '../../../support/seeded.js';
 import { ownTranscripts, recordedTranscripts } from '../../../support/transcripts.js';
 
 const SPLITS = 50;
+const MUTATIONS = 3000;
 const quirks = quirksOf('openai');
 
 function drive(chunks: readonly Buffer[], wantsUsage: boolean, of = quirks) {
@@ -173,6 +174,66 @@ describe('what goes out', () => {
     expect(reader.anomalies).toEqual(['an event over the cap went on unread']);
   });
 });
+
+describe('any stream', () => {
+  it('under the cap may come byte by byte', () => {
+    const text = 'y'.repeat(200_000);
+    const bytes = Buffer.from(delta(text) + DONE);
+    const { reader, out } = drive(
+      Array.from(bytes, (_, at) => bytes.subarray(at, at + 1)),
+      false,
+    );
+    expect(reader.takeText() === text).toBe(true);
+    expect(out.toString() === delta(text)).toBe(true);
+  });
+
+  it('however broken, reads the same wherever it is cut, and loses no byte before its end', () => {
+    const transcripts = ownTranscripts();
+    for (let seed = 0; seed < MUTATIONS; seed++) {
+      const random = seeded(seed);
+      const bytes = mutate(random.pick(transcripts).bytes, random);
+      const whole = drive([bytes], true);
+      const chunks = splitAtRandom(bytes, 1 + random.below(60), random);
+      const cut = drive(chunks, true);
+      const told = ({ reader, out }: typeof cut) => ({
+        out: out.toString('latin1'),
+        text: reader.takeText(),
+        usage: reader.usage,
+        notes: reader.anomalies,
+        ends: [reader.terminated, reader.finishReason, reader.sawChoiceFinished, reader.failure],
+      });
+      const [left, right] = [told(whole), told(cut)];
+      expect(right, `seed ${seed}`).toEqual(left);
+      const kept = left.out.replace(/[\r\n]+$/, '');
+      expect(bytes.toString('latin1').startsWith(kept), `seed ${seed}`).toBe(true);
+    }
+  });
+});
+
+function mutate(bytes: Buffer, random: ReturnType<typeof seeded>): Buffer {
+  let mutated = Buffer.from(bytes);
+  for (let i = 0; i <= random.below(4); i++) {
+    const at = random.below(mutated.length);
+    const end = Math.min(mutated.length, at + 1 + random.below(30));
+    const [before, part, after] = [
+      mutated.subarray(0, at),
+      mutated.subarray(at, end),
+      mutated.subarray(end),
+    ];
+    const byte = Buffer.from([random.pick([10, 13, 34, 92, 0, 32, 58, 123, 125, 239, 255])]);
+    const middle = random.pick([
+      [],
+      [part, part],
+      [byte],
+      [byte, part],
+      [random.pick(NEWLINES), part],
+    ]);
+    mutated = Buffer.concat([before, ...middle, after]);
+  }
+  return mutated;
+}
+
+const NEWLINES = ['\n\n', '\r\n\r\n', '\r', '\n\r'].map((text) => Buffer.from(text));
 
 describe('what is read', () => {
   it('is finished only when every choice that began has ended', () => {

@@ -18,6 +18,11 @@ const parsedText = (json: string) => {
   return outputText(event.choices as Json[]);
 };
 
+const readBy = (reader: TemplateReader, block: string) => {
+  const bytes = Buffer.from(`-${block}-`, 'latin1');
+  return reader.read(bytes, 1, bytes.length - 1);
+};
+
 function learned(event: JsonObject): TemplateReader {
   const reader = new TemplateReader();
   reader.learn(blockOf(JSON.stringify(event)), event);
@@ -31,7 +36,9 @@ describe('the fast path', () => {
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (text, pad) => {
         const padding = pad.replace(/["\\]/g, '');
         const json = JSON.stringify(eventOf(text, padding));
-        expect(reader.read(blockOf(json))).toBe(parsedText(Buffer.from(json).toString('latin1')));
+        expect(readBy(reader, blockOf(json))).toBe(
+          parsedText(Buffer.from(json).toString('latin1')),
+        );
       }),
       { numRuns: RUNS },
     );
@@ -47,7 +54,7 @@ describe('the fast path', () => {
         const hole = Buffer.concat([Buffer.from(a), Buffer.from(b)]).toString('latin1');
         if (/[\r\n]/.test(hole)) return;
         const json = head + hole + tail;
-        const text = reader.read(`data: ${json}\n\n`);
+        const text = readBy(reader, `data: ${json}\n\n`);
         if (text === undefined) return;
         known += 1;
         expect(text).toBe(parsedText(json));
@@ -71,10 +78,10 @@ describe('the fast path', () => {
       const reader = new TemplateReader();
       reader.learn(blockOf(json), JSON.parse(json) as JsonObject);
       const other = json.replaceAll('"a"', '"bc"');
-      const text = reader.read(blockOf(other));
+      const text = readBy(reader, blockOf(other));
       if (text !== undefined) expect(text, json).toBe(parsedText(other));
       const half = json.replace('"a"', '"bc"');
-      const told = reader.read(blockOf(half));
+      const told = readBy(reader, blockOf(half));
       if (told !== undefined) expect(told, json).toBe(parsedText(half));
     }
   });
@@ -85,7 +92,7 @@ describe('the fast path', () => {
       const event = { ...eventOf('same'), id: `c${i}` };
       reader.learn(blockOf(JSON.stringify(event)), event);
     }
-    expect(reader.read(blockOf(JSON.stringify({ ...eventOf('x'), id: 'c99' })))).toBeUndefined();
-    expect(reader.read(blockOf(JSON.stringify({ ...eventOf('x'), id: 'c3' })))).toBe('x');
+    expect(readBy(reader, blockOf(JSON.stringify({ ...eventOf('x'), id: 'c99' })))).toBeUndefined();
+    expect(readBy(reader, blockOf(JSON.stringify({ ...eventOf('x'), id: 'c3' })))).toBe('x');
   });
 });
