@@ -373,11 +373,11 @@ describe('with a gateway that runs', () => {
     expect(await purser('reservation release r1 --reason stuck')).toBe(1);
     expect(printed.err).toBe(
       'purser: The limit is named in the file\n' +
-        'Change the configuration file and restart the gateway.\n',
+        'A limit of another scope, unit or period may be set beside it.\n',
     );
     printed.err = '';
     await purser('reservation release r1 --reason stuck --json');
-    expect(JSON.parse(printed.err).error.remedy).toMatch(/^Change the configuration/);
+    expect(JSON.parse(printed.err).error.remedy).toMatch(/^A limit of another/);
   });
 
   test('the admin key is read from its file where no variable gives it', async () => {
@@ -447,6 +447,13 @@ describe('prices', () => {
       acme/free   0.00       -   0.075        -           -  test
       "
     `);
+  });
+
+  test('of one model are shown in the same unit, with its limits', async () => {
+    expect(await purser('price show acme/one', { openCatalog })).toBe(0);
+    expect(printed.out).toMatch(/cachedRead, USD a million +1\.25\n/);
+    expect(printed.out).toMatch(/context, tokens +128 000\n/);
+    expect(printed.out).not.toContain('reasoning');
   });
 
   test('are explained line by line', async () => {

@@ -109,7 +109,7 @@ interface Answer {
 const REMEDIES: Record<string, string> = {
   invalid_api_key: 'Set PURSER_ADMIN_KEY to an admin key of this gateway.',
   insufficient_permissions: 'Use a key whose role allows it.',
-  managed_by_file: 'Change the configuration file and restart the gateway.',
+  managed_by_file: 'A limit of another scope, unit or period may be set beside it.',
   already_exists: 'Choose another name.',
   ledger_unavailable: 'Run `purser doctor`.',
 };

@@ -3,12 +3,13 @@
 
 import type { ArgsDef } from 'citty';
 import { OperatorError } from '../../core/errors.js';
-import type { Price } from '../../core/price.js';
+import { formatUsd } from '../../core/money.js';
+import type { Price, TokenPrices } from '../../core/price.js';
 import { NO_USAGE, type Usage } from '../../core/usage.js';
 import type { Catalog } from '../../rules/catalog/catalog.js';
 import { explainCharge } from '../../rules/catalog/explain.js';
 import { type Args, type Command, define, flagsOf, LOCAL, print, rowsText } from './command.js';
-import { countText, tableText } from './table.js';
+import { type Cell, countText, tableText } from './table.js';
 
 /** USD per million tokens, exactly: pico-USD a token are millionths of it. */
 function rateText(pico: number | undefined): string | undefined {
@@ -65,12 +66,44 @@ const show: Command = (deps) =>
     args: { model, ...LOCAL },
     run: ({ args }) => {
       const price = findPrice(deps.openCatalog(flagsOf(args)), args.model, deps.clock.nowMs());
-      print(deps, args, price, () => {
-        const plain = Object.entries(price).filter(([, value]) => typeof value !== 'object');
-        return tableText([{ title: 'MEMBER' }, { title: 'VALUE' }], plain as [string, string][]);
-      });
+      print(deps, args, price, () =>
+        tableText([{ title: 'WHAT' }, { title: 'VALUE', right: true }], shownPrice(price)),
+      );
     },
   });
+
+const RATES: readonly (keyof TokenPrices)[] = [
+  'input',
+  'cachedRead',
+  'cacheWrite5m',
+  'cacheWrite1h',
+  'output',
+  'reasoning',
+  'audioInput',
+  'audioOutput',
+  'imageInput',
+];
+
+function shownPrice(price: Price): [string, Cell][] {
+  const fee = (nanoUsd: number | undefined) => nanoUsd && formatUsd(nanoUsd);
+  const tiers = (price.tiers ?? []).flatMap((tier) => rates(tier, tier.aboveInputTokens));
+  const rows: [string, Cell][] = [
+    ...rates(price),
+    ...tiers,
+    ['USD a request', fee(price.feeRequestNanoUsd)],
+    ['USD a web search', fee(price.feeWebSearchNanoUsd)],
+    ['context, tokens', counted(price.contextTokens)],
+    ['output at most, tokens', counted(price.outputTokensMax)],
+    ['source', price.source],
+    ['version', price.version],
+  ];
+  return rows.filter(([, value]) => value !== undefined && value !== null);
+}
+
+function rates(prices: TokenPrices, aboveInputTokens?: number): [string, Cell][] {
+  const when = aboveInputTokens === undefined ? '' : `, input over ${countText(aboveInputTokens)}`;
+  return RATES.map((rate) => [`${rate}, USD a million${when}`, rateText(prices[rate])]);
+}
 
 function findPrice(catalog: Catalog, name: string, atMs: number): Price {
   const slash = name.indexOf('/');
