@@ -121,13 +121,21 @@ async function startGateway(directory: string, upstreamPort: number): Promise<Si
       '',
     ].join('\n'),
   );
-  const program = await startProgram(['node', join(HERE, '../dist/main.js'), 'start'], {
-    core: 0,
-    until: /sk-purser-\w{12}-\w{38}/,
-    cwd: directory,
-    env: { PURSER_CONFIG: config, PURSER_DATA_DIR: join(directory, 'data'), PORT: '0' },
-  });
-  const key = /sk-purser-\w{12}-\w{38}/.exec(program.line)?.[0] ?? '';
-  const port = Number(/127\.0\.0\.1:(\d+)/.exec(program.line)?.[1] ?? 0);
+  const program = await startProgram(
+    [
+      'node',
+      ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []),
+      join(HERE, '../dist/main.js'),
+      'start',
+    ],
+    {
+      core: 0,
+      until: /^Next:/,
+      cwd: directory,
+      env: { PURSER_CONFIG: config, PURSER_DATA_DIR: join(directory, 'data'), PORT: '0' },
+    },
+  );
+  const key = /sk-purser-\w{12}-\w{38}/.exec(program.printed)?.[0] ?? '';
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(program.printed)?.[1] ?? 0);
   return { variant: 'purser', port, path: '/v1/chat/completions', key, program };
 }

@@ -8,6 +8,8 @@ export interface Program {
   child: ChildProcess;
   /** The first line that matched. */
   line: string;
+  /** Everything printed up to that line. */
+  printed: string;
   stop(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function startProgram(
   return {
     child,
     line,
+    printed: tail.join('\n'),
     stop: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve();

@@ -57,3 +57,8 @@ export function toBase62(value: number, length: number): string {
   } while (rest > 0);
   return text.padStart(length, '0');
 }
+
+/** A number from 0 up to 1, without 1: jitter. */
+export function randomShare(): number {
+  return take(6).readUIntBE(0, 6) / 0x1_0000_0000_0000;
+}

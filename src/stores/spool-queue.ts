@@ -32,8 +32,9 @@ export class SpoolQueue {
     this.#bytesMax = bytesMax;
   }
 
+  /** Never 0 while there may be something on disk, also where a rewritten tail was counted twice. */
   get events(): number {
-    return this.#ready.length + this.#spilledEvents;
+    return this.#ready.length + (this.#spilled ? Math.max(1, this.#spilledEvents) : 0);
   }
 
   get bytes(): number {

@@ -33,7 +33,11 @@ export async function startRedis(folder: string, options: string[] = []): Promis
 }
 
 /** Options as for postgres: `['-c', 'fsync=off']`. A folder that has data is started as it is. */
-export async function startPostgres(folder: string, options: string[] = []): Promise<Server> {
+export async function startPostgres(
+  folder: string,
+  options: string[] = [],
+  fixedPort?: number,
+): Promise<Server> {
   const debian = postgresFolders();
   const initdb = find('initdb', debian, 'postgresql');
   const program = find('postgres', postgresFolders(), 'postgresql');
@@ -49,7 +53,7 @@ export async function startPostgres(folder: string, options: string[] = []): Pro
     const flags = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'];
     execFileSync(initdb, ['-D', folder, '--no-sync', ...flags], { ...as, stdio: 'pipe' });
   }
-  const port = await freePort();
+  const port = fixedPort ?? (await freePort());
   const own = ['-D', folder, '-p', `${port}`, '-k', folder, '-c', `listen_addresses=${HOST}`];
   const child = spawn(program, [...own, '-c', 'max_connections=200', ...options], {
     ...as,

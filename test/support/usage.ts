@@ -1,17 +1,17 @@
 // A recorder over a test's database, and the rows that events may refer to.
 
 import type { UsageEvent } from '#src/core/usage-event.js';
+import { realClock } from '#src/drivers/clock.js';
 import type { Database } from '#src/drivers/database.js';
 import { AttributionBook } from '#src/stores/usage/attribution.js';
 import { createRecorder, type Recorder } from '#src/stores/usage/recorder.js';
-import { realClock } from './clocks.js';
 
 export interface TestRecorder extends Recorder {
   dead: { event: UsageEvent; reason: string }[];
 }
 
 export function testBook(): AttributionBook {
-  return new AttributionBook({ clock: realClock(), entriesMax: 1000, keptMs: 60_000 });
+  return new AttributionBook({ clock: realClock, entriesMax: 1000, keptMs: 60_000 });
 }
 
 export function testRecorder(database: Database): TestRecorder {
@@ -19,7 +19,7 @@ export function testRecorder(database: Database): TestRecorder {
   const recorder = createRecorder({
     database,
     book: testBook(),
-    clock: realClock(),
+    clock: realClock,
     retryMs: 1,
     async setAside(event, reason) {
       dead.push({ event, reason });

@@ -1,0 +1,181 @@
+// The path of a call with everything it is given, and the doors that lead to it.
+
+import { composeCounts } from './compose-counts.js';
+import { listedModels } from './compose-models.js';
+import { composeTargets, readCatalog } from './compose-targets.js';
+import type { Config, ProviderConfig } from './config.js';
+import type { Call } from './core/call.js';
+import type { Clock } from './core/clock.js';
+import type { Envelope } from './core/envelope.js';
+import type { Log } from './core/log.js';
+import { formatUsd } from './core/money.js';
+import { createFailpoints } from './drivers/failpoints.js';
+import type { Metrics } from './drivers/metrics.js';
+import { openTokenizer } from './drivers/tokenizer.js';
+import { openUpstream } from './drivers/upstream.js';
+import { createCallerDoors, type EnvelopeState } from './edges/http/caller-doors.js';
+import { createProxy } from './edges/http/proxy.js';
+import { authenticate } from './flows/call/authenticate.js';
+import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
+import { createHandle } from './flows/call/handle.js';
+import { mayUse } from './flows/call/resolve.js';
+import { envelopesFor } from './rules/budget/envelopes.js';
+import { periodWindow } from './rules/budget/period-window.js';
+import { refusalOf } from './rules/budget/refusal.js';
+import { budgetHeaders } from './rules/budget/tightest.js';
+import { chat } from './rules/dialects/chat.js';
+import { readChatCall } from './rules/dialects/chat-call.js';
+import { openKeyVerifier } from './stores/api-keys.js';
+import type { Directory } from './stores/directory.js';
+import type { Ledger } from './stores/ledger/ledger.js';
+import type { Spool } from './stores/spool.js';
+import { createTokenCounts } from './stores/token-counts.js';
+
+export interface CallParts {
+  config: Config;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  spool: Spool;
+  ledger: Ledger;
+  directory: Directory;
+  pepper: Buffer;
+  providers: readonly ProviderConfig[];
+  live: CallDeps['live'];
+  /** Who beats for the holds of this process. */
+  owner: string;
+}
+
+const CALLS_MAX = 20_000;
+
+export function composeCall(parts: CallParts) {
+  const { config, clock, log, ledger, providers } = parts;
+  const tokenizer = openTokenizer({
+    loopEncodings: ['o200k_base'],
+    workerEncodings: ['o200k_base', 'cl100k_base'],
+  });
+  const counts = createTokenCounts({ tokenizer });
+  const upstream = openUpstream({});
+  const catalog = readCatalog(config);
+  const authenticateCall = composeAuthenticate(parts);
+  const handle = createHandle({
+    ...composeTargets(config, providers, catalog, clock),
+    ...composeCounts(tokenizer, counts),
+    ...composeRest(parts),
+    upstream,
+    authenticate: authenticateCall,
+  });
+  const running = new Set<Promise<unknown>>();
+  const proxy = createProxy(
+    {
+      clock,
+      log,
+      handle(call: Call) {
+        const done = handle(call);
+        running.add(done);
+        const over = () => running.delete(done);
+        done.then(over, over);
+        return done;
+      },
+      authenticate: authenticateCall,
+      readChatCall,
+    },
+    {
+      callsMax: CALLS_MAX,
+      bodyBytesMax: config.bodyBytesMax,
+      bodyIdleMs: config.timeouts.bodyMs,
+    },
+  );
+  const models = listedModels(config, providers, catalog);
+  const caller = createCallerDoors({
+    authenticate: authenticateCall,
+    listModels: (identity) => models.filter((model) => mayUse(identity.allowedModels, model.id)),
+    budgetOf: (identity) => budgetOf(ledger, identity.envelopes),
+  });
+  return {
+    proxy,
+    caller,
+    catalog,
+    /** Resolves when no call is under way, its row written down. */
+    async idle(): Promise<void> {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+    async close(): Promise<void> {
+      await upstream.close();
+      await tokenizer.close();
+    },
+  };
+}
+
+type Rest = Omit<
+  CallDeps,
+  'plan' | 'health' | 'countInput' | 'countText' | 'upstream' | 'authenticate'
+>;
+
+function composeRest({ config, clock, log, metrics, ledger, spool, live, owner }: CallParts): Rest {
+  return {
+    ...{ clock, log, ledger, spool, live, budgetHeaders },
+    dialects: { chat },
+    refuseNew: () => undefined,
+    explain: refusalOf,
+    usageNotAsked: new Set(),
+    failpoint: createFailpoints(config.crashAt ?? undefined),
+    told: (summary) => tell(summary, log, metrics),
+    options: callOptions(config, owner),
+  };
+}
+
+function composeAuthenticate({ directory, ledger, pepper }: CallParts): CallDeps['authenticate'] {
+  const deps = { keys: openKeyVerifier(pepper), envelopesFor };
+  return (part) => authenticate(deps, part, directory.snapshot(), ledger.nowMs());
+}
+
+function callOptions(config: Config, owner: string): CallOptions {
+  const { timeouts, ledger } = config;
+  return {
+    owner,
+    leaseMs: ledger.leaseMs,
+    outputTokensMaxDefault: config.defaultMaxOutputTokens,
+    connectTimeoutMs: timeouts.connectMs,
+    firstByteTimeoutMs: timeouts.firstByteMs,
+    answerTimeoutMs: timeouts.answerMs,
+    idleTimeoutMs: timeouts.idleMs,
+    requestTimeoutMs: timeouts.requestMs,
+    writeStallMs: timeouts.stallMs,
+    readOnMs: timeouts.leftMs,
+    answerBytesMax: config.answerBytesMax,
+  };
+}
+
+function tell(summary: CallSummary, log: Log, metrics: Metrics): void {
+  metrics.call(summary);
+  const { costNanoUsd, overheadMs, durationMs, heldNanoUsd, ...fields } = summary;
+  const cost = costNanoUsd === null ? {} : { costUsd: formatUsd(costNanoUsd) };
+  const times = { overheadMs: round(overheadMs), durationMs: round(durationMs) };
+  log.info({ ...fields, ...cost, heldUsd: formatUsd(heldNanoUsd), ...times }, 'call');
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+async function budgetOf(ledger: Ledger, envelopes: readonly Envelope[]): Promise<EnvelopeState[]> {
+  const nowMs = ledger.nowMs();
+  const windows = envelopes.map((one) => periodWindow(one.period, one.calendar, nowMs));
+  const balances = await ledger.balances(
+    envelopes.map(({ id, unit }, index) => ({
+      envelope: id,
+      label: windows[index]?.label ?? '',
+      unit,
+    })),
+  );
+  return envelopes.flatMap((envelope, index) => {
+    const balance = balances[index];
+    if (!balance || !envelope.visible) return [];
+    // A counter that nobody touched knows no limit yet: the rows do.
+    const { limit, mode } = envelope;
+    return [
+      { envelope, balance: { ...balance, limit, mode }, resetsAtMs: windows[index]?.endsAtMs },
+    ];
+  });
+}

@@ -1,0 +1,64 @@
+// Opens the rows: PostgreSQL where an address is given, else PGlite under the data directory,
+// which is locked first. Either is migrated before anybody uses it.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from './config.js';
+import type { Database } from './drivers/database.js';
+import { lockDirectory } from './drivers/directory-lock.js';
+import { type MigrationStep, migrateUp } from './drivers/migrate.js';
+import { openPglite } from './drivers/pglite.js';
+import { openPostgres } from './drivers/postgres.js';
+
+export interface OpenRows {
+  database: Database;
+  /** What people read: `PGlite in ./data`, `PostgreSQL at db.example`. */
+  described: string;
+  close(): Promise<void>;
+}
+
+const POSTGRES_CONNECTIONS_MAX = 8;
+const CONNECT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+/** Locks the data directory and opens the database without migrating it. */
+export async function openRows(config: Config): Promise<OpenRows> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory({ dir: config.dataDir, owner: `pid ${process.pid}` });
+  try {
+    const opened = config.databaseUrl === null ? await embedded(config) : postgres(config);
+    return {
+      ...opened,
+      async close() {
+        await opened.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+export function migrate(database: Database, onStep: (step: MigrationStep) => void) {
+  return migrateUp({ database, onStep });
+}
+
+async function embedded(config: Config): Promise<OpenRows> {
+  const dir = join(config.dataDir, 'pglite');
+  const { database, close } = await openPglite({ at: { dir } });
+  return { database, described: `PGlite in ${dir}`, close };
+}
+
+function postgres(config: Config): OpenRows {
+  const url = config.databaseUrl ?? '';
+  const database = openPostgres({
+    url,
+    max: POSTGRES_CONNECTIONS_MAX,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  });
+  const { hostname, pathname } = new URL(url);
+  const described = `PostgreSQL at ${hostname}${pathname}`;
+  return { database, described, close: () => database.close() };
+}

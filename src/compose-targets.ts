@@ -1,0 +1,80 @@
+// From a public model name to the targets of a call: the plan of the configuration, each target
+// with its provider and its price, healthy ones first.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Config, ProviderConfig } from './config.js';
+import type { Provider, Target } from './core/call.js';
+import type { Clock } from './core/clock.js';
+import { isRefused } from './core/errors.js';
+import { parseOwnJson } from './core/json.js';
+import type { CallDeps } from './flows/call/deps.js';
+import { buildCatalog, type Catalog } from './rules/catalog/catalog.js';
+import type { PriceFile } from './rules/catalog/row.js';
+import { credentialHeaders, quirksOf } from './rules/providers/providers.js';
+import { planTargets, type TargetName } from './rules/routing/plan-targets.js';
+import { openTargetHealth } from './stores/target-health.js';
+
+const PRICES = fileURLToPath(new URL('../config/prices.json', import.meta.url));
+const PROBE_MS = 30_000;
+const OPEN_TIMES_MAX = 8;
+
+export function readCatalog(config: Config): Catalog {
+  return buildCatalog(parseOwnJson<PriceFile>(readFileSync(PRICES, 'utf8')), config.prices);
+}
+
+/** `sandbox` is told where the sandbox listens; undefined where it is off. */
+export function providersOf(config: Config, sandbox: string | undefined): ProviderConfig[] {
+  if (sandbox === undefined) return [...config.providers];
+  const row: ProviderConfig = {
+    name: 'sandbox',
+    dialect: 'openai',
+    baseUrl: sandbox,
+    apiKey: '',
+    apiKeyVariable: '',
+    configured: true,
+    allowPrivate: true,
+    headers: {},
+    like: 'sandbox',
+  };
+  return [...config.providers.filter((provider) => provider.name !== 'sandbox'), row];
+}
+
+export function composeTargets(
+  config: Config,
+  configs: readonly ProviderConfig[],
+  catalog: Catalog,
+  clock: Clock,
+): Pick<CallDeps, 'plan' | 'health'> {
+  const routed = new Map(configs.map((provider) => [provider.name, provider]));
+  const providers = new Map(configs.map((provider) => [provider.name, providerOf(provider)]));
+  const { failures, openMs } = config.breaker;
+  const openMaxMs = openMs * OPEN_TIMES_MAX;
+  const options = { failures, openMs, openMaxMs, probeMs: PROBE_MS };
+  const health = openTargetHealth(() => clock.nowMs(), options);
+  return {
+    health,
+    plan(publicModel) {
+      const named = planTargets(publicModel, config.routes, routed, health.isHealthy);
+      if (isRefused(named)) return named;
+      const nowMs = clock.nowMs();
+      const targets: Target[] = [];
+      for (const name of named) {
+        const provider = providers.get(name.provider);
+        if (provider) targets.push(targetOf(name, provider, catalog, nowMs));
+      }
+      return { publicModel, targets };
+    },
+  };
+}
+
+function targetOf(name: TargetName, provider: Provider, catalog: Catalog, nowMs: number): Target {
+  const price = catalog.find(provider.name, name.model, nowMs);
+  return { id: name.id, provider, model: name.model, price };
+}
+
+function providerOf(config: ProviderConfig): Provider {
+  const { name, dialect, baseUrl, allowPrivate } = config;
+  const headers = { ...credentialHeaders(config, config.apiKey), ...config.headers };
+  return { name, dialect, baseUrl, allowPrivate, headers, quirks: quirksOf(config.like) };
+}

@@ -1,0 +1,52 @@
+// The calls under way in this process: the beat renews their holds, and some ends reach them from
+// outside: a hold that is gone, a key that was revoked, a process that stops.
+
+import type { Amounts } from '../../core/amount.js';
+import type { DirectorySnapshot } from '../../core/directory.js';
+import type { LiveCall } from './deps.js';
+
+/** As much of the beat as is needed here. */
+export interface Beats {
+  add(call: { id: string; seen(): Amounts; abort(ending: string): void }): void;
+  remove(id: string): void;
+}
+
+export interface LiveCalls {
+  /** Answers how to take the call out again. */
+  open(call: LiveCall): () => void;
+  endAll(reason: string): void;
+  /** Ends the calls of every key that may no longer be used. */
+  endRevoked(snapshot: DirectorySnapshot): void;
+}
+
+export function createLiveCalls(beats: Beats): LiveCalls {
+  const calls = new Map<string, LiveCall>();
+  return {
+    open(call) {
+      const { id } = call;
+      calls.set(id, call);
+      beats.add({
+        id,
+        seen: () => call.seen(),
+        abort: (ending) => call.abort(`its hold was ${ending}`),
+      });
+      return () => {
+        calls.delete(id);
+        beats.remove(id);
+      };
+    },
+    endAll(reason) {
+      for (const call of calls.values()) call.abort(reason);
+    },
+    endRevoked(snapshot) {
+      if (calls.size === 0) return;
+      const good = new Set<string>();
+      for (const key of snapshot.keysByPublicId.values()) {
+        if (key.revokedAtMs === null && key.disabledAtMs === null) good.add(key.id);
+      }
+      for (const call of calls.values()) {
+        if (!good.has(call.keyId)) call.abort('its key was revoked');
+      }
+    },
+  };
+}

@@ -1,0 +1,152 @@
+// From the spool into SQL, batch after batch, as long as there is something. While SQL is away it
+// waits longer and longer, with jitter; the spool keeps what is not recorded, so nothing is lost.
+
+import type { Clock } from '../../core/clock.js';
+import { randomShare } from '../../core/id.js';
+import type { Log } from '../../core/log.js';
+import type { DrainBatch, DrainSource } from '../../stores/spool.js';
+import type { Recorder } from '../../stores/usage/recorder.js';
+
+export interface DrainOptions {
+  spool: DrainSource;
+  recorder: Recorder;
+  clock: Clock;
+  log: Log;
+  /** Events a transaction; the statements are made for up to 1,000. */
+  batchMax: number;
+  retryMinMs: number;
+  retryMaxMs: number;
+}
+
+/** Figures for gauges and for `/readyz`. */
+export interface DrainState {
+  pendingEvents: number;
+  pendingBytes: number;
+  inserted: number;
+  duplicates: number;
+  setAside: number;
+  /** Failures in a row; 0: SQL answers. */
+  failures: number;
+  lastError: string | undefined;
+}
+
+export interface Drain {
+  start(): void;
+  /** Ends after the batch under way. */
+  stop(): Promise<void>;
+  /** Resolves once nothing waits: everything that had ended by then is in SQL. */
+  idle(): Promise<void>;
+  state(): DrainState;
+}
+
+export function createDrain(options: DrainOptions): Drain {
+  return new RunningDrain(options);
+}
+
+class RunningDrain implements Drain {
+  readonly #options: DrainOptions;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #news = false;
+  #wake = () => {};
+  #idle: (() => void)[] = [];
+  #counts = { inserted: 0, duplicates: 0, setAside: 0 };
+  #failures = 0;
+  #lastError: string | undefined;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+    options.spool.onEvent(() => {
+      this.#news = true;
+      this.#wake();
+    });
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#stopped = false;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+    await this.#running;
+    this.#running = undefined;
+  }
+
+  idle(): Promise<void> {
+    if (this.#options.spool.state().pendingEvents === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  state(): DrainState {
+    const { pendingEvents, pendingBytes } = this.#options.spool.state();
+    const failures = { failures: this.#failures, lastError: this.#lastError };
+    return { pendingEvents, pendingBytes, ...this.#counts, ...failures };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      this.#news = false;
+      try {
+        const batch = await this.#options.spool.next(this.#options.batchMax);
+        if (batch.events.length > 0) await this.#record(batch);
+        else await this.#sleepUntilNews();
+      } catch (error) {
+        await this.#backOff(error);
+      }
+    }
+  }
+
+  async #record(batch: DrainBatch): Promise<void> {
+    const result = await this.#options.recorder.record(batch.events);
+    this.#options.spool.drained(batch);
+    this.#counts.inserted += result.inserted;
+    this.#counts.duplicates += result.duplicates;
+    this.#counts.setAside += result.setAside;
+    if (this.#failures > 0) {
+      this.#options.log.info({ failures: this.#failures }, 'the drain is back');
+      this.#failures = 0;
+      this.#lastError = undefined;
+    }
+    if (result.setAside > 0) {
+      const fields = { events: result.setAside };
+      this.#options.log.error(fields, 'SQL refused usage events: they are set aside');
+    }
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#options.spool.state().pendingEvents > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  async #sleepUntilNews(): Promise<void> {
+    this.#tellIdle();
+    if (this.#news || this.#stopped) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = () => {};
+  }
+
+  async #backOff(error: unknown): Promise<void> {
+    const { clock, log, retryMinMs, retryMaxMs } = this.#options;
+    this.#failures += 1;
+    this.#lastError = error instanceof Error ? error.message : String(error);
+    if (this.#failures === 1) log.warn({ err: error }, 'the drain cannot reach SQL');
+    if (this.#stopped) return;
+    const mostMs = Math.min(retryMaxMs, retryMinMs * 2 ** (this.#failures - 1));
+    // News must not cut the pause short, or every call would knock at a database that is away.
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(mostMs / 2 + (randomShare() * mostMs) / 2, resolve);
+      this.#wake = () => {
+        if (!this.#stopped) return;
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+}
