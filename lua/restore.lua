@@ -34,7 +34,8 @@ if ARGV[3] == 'counters' then
   seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
   if not reserved[1] then begin(KEYS[4], KEYS[5], ARGV[7]) end
   committed[1], overrun[1] = ARGV[4], ARGV[5]
-  redis.call('HSET', KEYS[5], 'committed', ARGV[4], 'overrun', ARGV[5], 'adjusted', ARGV[6])
+  redis.call('HSET', KEYS[5], 'committed', ARGV[4], 'overrun', ARGV[5],
+    'adjusted', digits(tonumber(ARGV[6])))
   rest(KEYS[5], reserved[1], ARGV[8])
   return reply('RESTORED', '', balances(1))
 end

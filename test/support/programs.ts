@@ -21,11 +21,15 @@ const HOST = '127.0.0.1';
 const START_TRIES = 200;
 const START_POLL_MS = 25;
 
-/** Options as for redis-server: `['--appendonly', 'yes']`. */
-export async function startRedis(folder: string, options: string[] = []): Promise<Server> {
+/** Options as for redis-server: `['--appendonly', 'yes']`. A port is given to come back on it. */
+export async function startRedis(
+  folder: string,
+  options: string[] = [],
+  atPort?: number,
+): Promise<Server> {
   const program = find('redis-server', [], 'redis-server');
   mkdirSync(folder, { recursive: true });
-  const port = await freePort();
+  const port = atPort ?? (await freePort());
   const own = ['--port', `${port}`, '--bind', HOST, '--dir', folder, '--save', ''];
   const child = spawn(program, [...own, ...options], { stdio: 'ignore', detached: true });
   await answering(child, port, 'redis-server');
