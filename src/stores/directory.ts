@@ -33,7 +33,6 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
   let current = await readConsistent(database, log);
   let reading: Promise<void> | undefined;
   let queued: Promise<void> | undefined;
-  let reachable = true;
 
   const read = async (): Promise<void> => {
     const next = await readConsistent(database, log);
@@ -49,8 +48,9 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
   };
   // A read that is under way may have begun before the caller's change: one more follows it.
   const refresh = (): Promise<void> => {
+    if (queued) return queued;
     if (!reading) return start();
-    queued ??= reading
+    queued = reading
       .catch(() => undefined)
       .then(() => {
         queued = undefined;
@@ -59,25 +59,10 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
     return queued;
   };
   const look = async (): Promise<void> => {
-    if (reading) return;
-    try {
-      if ((await readVersion(database)) !== current.version) await refresh();
-      if (!reachable) log.info({}, 'the directory can be read again');
-      reachable = true;
-    } catch (error) {
-      if (reachable) log.warn({ error }, 'the directory cannot be read; the last one stays');
-      reachable = false;
-    }
+    if (reading || (await readVersion(database)) === current.version) return;
+    await refresh();
   };
-  let looking: Promise<void> = Promise.resolve();
-  let busy = false;
-  const stopPolling = options.clock.every(options.pollMs ?? 500, () => {
-    if (busy) return;
-    busy = true;
-    looking = look().finally(() => {
-      busy = false;
-    });
-  });
+  const stopPolling = poll(look, options);
   return {
     snapshot: () => current,
     refresh,
@@ -86,10 +71,35 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
       return () => listeners.delete(callback);
     },
     async close() {
-      stopPolling();
-      await looking;
+      await stopPolling();
       await Promise.allSettled([reading, queued]);
     },
+  };
+}
+
+// One look at a time; that SQL is away, or is back, is told once.
+function poll(look: () => Promise<void>, options: DirectoryOptions): () => Promise<void> {
+  const { clock, log, pollMs = 500 } = options;
+  let reachable = true;
+  let looking: Promise<void> | undefined;
+  const lookOnce = async (): Promise<void> => {
+    try {
+      await look();
+      if (!reachable) log.info({}, 'the directory can be read again');
+      reachable = true;
+    } catch (error) {
+      if (reachable) log.warn({ error }, 'the directory cannot be read; the last one stays');
+      reachable = false;
+    }
+  };
+  const stop = clock.every(pollMs, () => {
+    looking ??= lookOnce().finally(() => {
+      looking = undefined;
+    });
+  });
+  return async () => {
+    stop();
+    await looking;
   };
 }
 

@@ -17,70 +17,79 @@ export function createSink(
   requestId: string,
   headersAlways: () => Record<string, string>,
 ): NodeSink {
-  let pending: { status: number; headers: Record<string, string> } | undefined;
-  let headSent = false;
-  let ended = false;
-  let left = false;
-  const leaveCallbacks: (() => void)[] = [];
+  return new ResponseSink(outgoing, requestId, headersAlways);
+}
 
-  const leave = (): void => {
-    if (left || ended) return;
-    left = true;
-    for (const callback of leaveCallbacks.splice(0)) callback();
-  };
-  outgoing.on('close', leave);
-  outgoing.on('error', leave);
+class ResponseSink implements NodeSink {
+  headSent = false;
+  left = false;
+  #ended = false;
+  #pending: { status: number; headers: Record<string, string> } | undefined;
+  readonly #leaveCallbacks: (() => void)[] = [];
 
-  const writeHead = (length?: number): void => {
-    if (!pending || left) return;
-    const { status, headers } = pending;
-    pending = undefined;
-    const all: Record<string, string> = { ...headers, ...headersAlways() };
-    all['x-request-id'] ??= requestId;
-    if (length !== undefined && !('content-length' in all)) all['content-length'] = String(length);
-    outgoing.writeHead(status, all);
-  };
-  const flushHead = (): void => {
-    if (!pending || left) return;
-    writeHead();
-    outgoing.flushHeaders();
-  };
-  return {
-    head(status, headers) {
-      headSent = true;
-      pending = { status, headers };
-      process.nextTick(flushHead);
-    },
-    write(bytes) {
-      if (left || ended) return true;
-      writeHead();
-      return outgoing.write(bytes);
-    },
-    end(bytes) {
-      if (left || ended) return;
-      ended = true;
-      writeHead(bytes?.length ?? 0);
-      outgoing.end(bytes);
-    },
-    destroy() {
-      if (ended) return;
-      ended = true;
-      writeHead();
-      cut(outgoing);
-    },
-    onDrain: (callback) => outgoing.once('drain', callback),
-    onLeave(callback) {
-      if (left) callback();
-      else leaveCallbacks.push(callback);
-    },
-    leave,
-    get headSent() {
-      return headSent;
-    },
-    get left() {
-      return left;
-    },
-  };
+  constructor(
+    readonly outgoing: ServerResponse,
+    readonly requestId: string,
+    readonly headersAlways: () => Record<string, string>,
+  ) {
+    outgoing.on('close', () => this.leave());
+    outgoing.on('error', () => this.leave());
+  }
+
+  head(status: number, headers: Record<string, string>): void {
+    this.headSent = true;
+    this.#pending = { status, headers };
+    process.nextTick(() => {
+      if (!this.#pending || this.left) return;
+      this.#writeHead();
+      this.outgoing.flushHeaders();
+    });
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.left || this.#ended) return true;
+    this.#writeHead();
+    return this.outgoing.write(bytes);
+  }
+
+  end(bytes?: Uint8Array): void {
+    if (this.left || this.#ended) return;
+    this.#ended = true;
+    this.#writeHead(bytes?.length ?? 0);
+    this.outgoing.end(bytes);
+  }
+
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#writeHead();
+    cut(this.outgoing);
+  }
+
+  onDrain(callback: () => void): void {
+    this.outgoing.once('drain', callback);
+  }
+
+  onLeave(callback: () => void): void {
+    if (this.left) callback();
+    else this.#leaveCallbacks.push(callback);
+  }
+
+  leave(): void {
+    if (this.left || this.#ended) return;
+    this.left = true;
+    for (const callback of this.#leaveCallbacks.splice(0)) callback();
+  }
+
+  #writeHead(length?: number): void {
+    if (!this.#pending || this.left) return;
+    const { status, headers } = this.#pending;
+    this.#pending = undefined;
+    const all: Record<string, string> = { ...headers, ...this.headersAlways() };
+    all['x-request-id'] ??= this.requestId;
+    if (length !== undefined) all['content-length'] ??= String(length);
+    this.outgoing.writeHead(status, all);
+  }
 }
 
 // What was written still goes out, the end of the answer does not: the reader sees a broken

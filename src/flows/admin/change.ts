@@ -61,7 +61,10 @@ export async function change<T>(
     if (refused) return refused;
     throw error;
   }
-  await deps.directory.refresh();
+  // It is committed: if it cannot be read back now, the next poll will, and nobody does it twice.
+  await deps.directory.refresh().catch((error: unknown) => {
+    deps.log.error({ error }, 'a change is committed but could not be read back at once');
+  });
   return done;
 }
 
