@@ -103,38 +103,59 @@ function notices(onNotice: ((message: string) => void) | undefined) {
 interface Pool {
   sql: Sql;
   isLost: boolean;
+  /** Refuses whoever waits for an answer. */
+  waiting: Set<(error: Error) => void>;
 }
 
-// What is written to a lost connection of the package throws outside of every promise and would
-// end the process, and a connection lost in the middle of a write hangs when it is opened again.
-// So nothing more is sent to a pool that lost a connection, its own `begin` (which would send a
-// rollback) is not used, and the next query finds a new pool.
+// What is sent on a lost connection of the package is never answered, or throws outside of every
+// promise, which would end the process; one lost in the middle of a write hangs when it is opened
+// again. So nothing more is sent to a pool that lost a connection, its own `begin` (which would
+// send a rollback) is not used, who waits is refused, and the next query finds a new pool.
 function adapt(open: (onClose: () => void) => Sql, kind: DatabaseKind): Database {
   let isClosed = false;
   const openPool = (): Pool => {
-    const made: Pool = { isLost: false, sql: open(() => lose(made)) };
+    const made: Pool = { isLost: false, waiting: new Set(), sql: open(() => lose(made)) };
     return made;
   };
   const lose = (lost: Pool) => {
     if (lost.isLost || isClosed) return;
     lost.isLost = true;
     if (lost === pool) pool = openPool();
+    for (const refuse of lost.waiting) refuse(connectionLost());
     setImmediate(() => void lost.sql.end({ timeout: 0 }));
   };
   let pool = openPool();
+  const ask = async <T>(own: Pool, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await answered(own, work);
+    } catch (error) {
+      // The package tells of the error before it tells that the connection is closed.
+      if (isOfConnection(error)) lose(own);
+      throw error;
+    }
+  };
+  const guarded = (sql: Sql, own: Pool): Queryable => {
+    const inner = queryable(sql, kind);
+    return {
+      query: <Row>(text: string, params?: readonly unknown[]) =>
+        ask(own, () => inner.query<Row>(text, params)),
+      run: (text) => ask(own, () => inner.run(text)),
+    };
+  };
   const onOne = async <T>(body: (session: Queryable) => Promise<T>): Promise<T> => {
     const own = pool;
-    const reserved = await own.sql.reserve();
+    const reserved = await ask(own, () => own.sql.reserve());
     try {
-      return await body(guarded(queryable(reserved as unknown as Sql, kind), own));
+      return await body(guarded(reserved as unknown as Sql, own));
     } finally {
       if (!own.isLost) reserved.release();
     }
   };
   return {
     kind,
-    query: (text, params) => queryable(pool.sql, kind).query(text, params),
-    run: (text) => queryable(pool.sql, kind).run(text),
+    query: <Row>(text: string, params?: readonly unknown[]) =>
+      guarded(pool.sql, pool).query<Row>(text, params),
+    run: (text) => guarded(pool.sql, pool).run(text),
     session: onOne,
     transaction: (body) => onOne((session) => inTransaction(session, body)),
     async close() {
@@ -142,6 +163,31 @@ function adapt(open: (onClose: () => void) => Sql, kind: DatabaseKind): Database
       await pool.sql.end({ timeout: CLOSE_TIMEOUT_S });
     },
   };
+}
+
+/** The work's answer, or a refusal as soon as the pool is lost: some answers never come then. */
+function answered<T>(pool: Pool, work: () => Promise<T>): Promise<T> {
+  if (pool.isLost) return Promise.reject(connectionLost());
+  return new Promise<T>((resolve, reject) => {
+    pool.waiting.add(reject);
+    const settle = (settled: () => void) => {
+      pool.waiting.delete(reject);
+      settled();
+    };
+    work().then(
+      (answer) => settle(() => resolve(answer)),
+      (error) => settle(() => reject(error)),
+    );
+  });
+}
+
+function connectionLost(): Error {
+  return Object.assign(new Error('the connection was lost'), { code: 'CONNECTION_LOST' });
+}
+
+function isOfConnection(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return /^(E[A-Z]+|CONNECTION_[A-Z]+|CONNECT_TIMEOUT)$/.test(String(error.code));
 }
 
 async function inTransaction<T>(
@@ -172,20 +218,6 @@ async function inTransaction<T>(
     await session.run('rollback').catch(() => undefined);
     throw error;
   }
-}
-
-function guarded(session: Queryable, pool: Pool): Queryable {
-  const lost = () => Object.assign(new Error('the connection was lost'), { code: 'LOST' });
-  return {
-    query: async (text, params) => {
-      if (pool.isLost) throw lost();
-      return session.query(text, params);
-    },
-    run: async (text) => {
-      if (pool.isLost) throw lost();
-      return session.run(text);
-    },
-  };
 }
 
 function queryable(sql: Sql, kind: DatabaseKind): Queryable {
