@@ -41,7 +41,7 @@ export class SpoolQueue {
     return this.#readyBytes + this.#spilledBytes;
   }
 
-  /** Everything from `next` to `last` is to be read from disk; there is no `last` in a new log. */
+  /** From `next` to `last` all is to be read from disk; there is no `last` in a new log. */
   replay(next: Position, last: Position | undefined, events: number, bytes: number): void {
     if (!last) return;
     // A segment 0 would mean a record that is not written yet.

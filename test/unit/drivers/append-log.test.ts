@@ -3,8 +3,10 @@
 import { expect, test } from 'vitest';
 import { type AppendLogOptions, openAppendLog } from '#src/drivers/append-log.js';
 import type { LogDamage } from '#src/drivers/log-segments.js';
-import { handClock } from '../../support/clocks.js';
 import { diskError, type FakeFiles, fakeFiles } from '../../support/log-files.js';
+import { manualClock } from '../../support/manual-clock.js';
+
+const NOW_MS = Date.UTC(2026, 10, 21, 9, 41);
 
 const DURABLE = { durable: true, whenFull: 'wait' } as const;
 const WRITTEN = { durable: false, whenFull: 'wait' } as const;
@@ -13,7 +15,7 @@ const SHED = { durable: false, whenFull: 'reject' } as const;
 function options(files: FakeFiles, more: Partial<AppendLogOptions> = {}): AppendLogOptions {
   return {
     files,
-    clock: handClock(),
+    clock: manualClock(NOW_MS),
     segmentBytes: 1 << 20,
     bytesMax: 1 << 24,
     queueBytesMax: 1 << 20,
@@ -97,7 +99,7 @@ test('what waited for a failed fsync is in the next segment when it is acknowled
 
 test('a full disk refuses who will not wait, keeps who will, and recovers when space returns', async () => {
   const files = fakeFiles();
-  const clock = handClock();
+  const clock = manualClock(NOW_MS);
   let room = true;
   files.failing = (call) => (call !== 'datasync' && !room ? diskError('ENOSPC') : undefined);
   const log = await openAppendLog(options(files, { clock }));

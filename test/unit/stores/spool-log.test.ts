@@ -4,16 +4,18 @@ import { expect, test } from 'vitest';
 import { uuidV7 } from '#src/core/id.js';
 import type { DrainSource } from '#src/stores/spool.js';
 import { openSpoolLog, type SpoolLogOptions } from '#src/stores/spool-log.js';
-import { handClock } from '../../support/clocks.js';
 import { amounts, sentRecord, usageEvent, usageEvents } from '../../support/events.js';
 import { diskError, type FakeFiles, fakeFiles } from '../../support/log-files.js';
+import { manualClock } from '../../support/manual-clock.js';
+
+const NOW_MS = Date.UTC(2026, 10, 21, 9, 41);
 
 const HOUR_MS = 3_600_000;
 
 function options(files: FakeFiles, more: Partial<SpoolLogOptions> = {}): SpoolLogOptions {
   return {
     files,
-    clock: handClock(),
+    clock: manualClock(NOW_MS),
     segmentBytes: 4096,
     bytesMax: 1 << 22,
     queueBytesMax: 1 << 20,
@@ -144,7 +146,7 @@ test('an event that reached SQL is acknowledged although the disk is full', asyn
 
 test('a call whose sent was refused is not charged at a restart', async () => {
   const files = fakeFiles();
-  const clock = handClock();
+  const clock = manualClock(NOW_MS);
   const spool = await openSpoolLog(options(files, { clock }));
   // The whole record reaches the disk, and then the write fails.
   const ids = [uuidV7(1), uuidV7(2)];
@@ -159,7 +161,7 @@ test('a call whose sent was refused is not charged at a restart', async () => {
 
 test('drained segments stay for their time, and as long as a call of theirs is open', async () => {
   const files = fakeFiles();
-  const clock = handClock();
+  const clock = manualClock(NOW_MS);
   const spool = await openSpoolLog(options(files, { clock }));
   const long = uuidV7(1);
   const write = async (count: number) => {
