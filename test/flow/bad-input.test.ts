@@ -11,7 +11,7 @@ afterAll(async () => {
   await edge.server.close(0);
 });
 
-const BODY = '{"model":"m","messages":[]}';
+const BODY = '{"model":"m","messages":[{"role":"user","content":"hi"}]}';
 const GOOD = [`Host: purser`, `Authorization: Bearer ${KEY}`, 'Content-Type: application/json'];
 
 function post(lines: readonly string[], body = BODY, first = 'POST /v1/chat/completions HTTP/1.1') {
@@ -296,6 +296,62 @@ const ROWS: Row[] = [
   ],
   ['a body that is no JSON', sized(GOOD, '{'), 400, 'invalid_json', STAYS],
 ];
+
+const MESSAGES = '"messages":[{"role":"user","content":"hi"}]';
+const withMember = (member: string) => `{"model":"m",${MESSAGES},${member}}`;
+
+/** Body, code, param. The connection stays: the framing was right. */
+const BODIES: [string | Buffer, string, string | null][] = [
+  ['', 'invalid_json', null],
+  ['  ', 'invalid_json', null],
+  ['null', 'invalid_json', null],
+  ['[]', 'invalid_json', null],
+  ['"x"', 'invalid_json', null],
+  [`${BODY}x`, 'invalid_json', null],
+  ["{'model':'m'}", 'invalid_json', null],
+  [`{"model":"m",${MESSAGES},"n":NaN}`, 'invalid_json', null],
+  [`/* */${BODY}`, 'invalid_json', null],
+  [`\ufeff${BODY}`, 'invalid_json', null],
+  [Buffer.from(BODY.replace('hi', '\xff'), 'latin1'), 'invalid_encoding', null],
+  [Buffer.from(BODY, 'utf16le'), 'invalid_json', null],
+  [withMember('"model":"x"'), 'duplicate_key', 'model'],
+  [withMember('"metadata":{"a":1,"a":2}'), 'duplicate_key', 'a'],
+  [withMember(`"metadata":${'['.repeat(80)}${']'.repeat(80)}`), 'too_deep', null],
+  [`{${MESSAGES}}`, 'invalid_value', 'model'],
+  [`{"model":"",${MESSAGES}}`, 'invalid_value', 'model'],
+  [`{"model":7,${MESSAGES}}`, 'invalid_value', 'model'],
+  [`{"model":"${'m'.repeat(10_000)}",${MESSAGES}}`, 'invalid_value', 'model'],
+  ['{"model":"m"}', 'invalid_value', 'messages'],
+  ['{"model":"m","messages":{}}', 'invalid_value', 'messages'],
+  ['{"model":"m","messages":[]}', 'invalid_value', 'messages'],
+  ['{"model":"m","messages":[null]}', 'invalid_value', 'messages[0]'],
+  ...['0', '-1', '1.5', '"100"', 'true', '1e400', '9007199254740993', '1e308', '[]'].map(
+    (value): [string, string, string] => [
+      withMember(`"max_tokens":${value}`),
+      'invalid_value',
+      'max_tokens',
+    ],
+  ),
+  ...['0', '-1', '129', '1.5', '"2"'].map((value): [string, string, string] => [
+    withMember(`"n":${value}`),
+    'invalid_value',
+    'n',
+  ]),
+  [withMember('"stream":"true"'), 'invalid_value', 'stream'],
+  [withMember('"stream":1'), 'invalid_value', 'stream'],
+];
+
+describe('a body that is wrong is named and reaches nobody', () => {
+  test.each(BODIES)('%s', async (body, code, param) => {
+    const before = edge.calls.length;
+    const head = post([...GOOD, `Content-Length: ${Buffer.byteLength(body)}`], '');
+    const answer = await sendRaw(edge.port, [head, body]);
+    const { error } = JSON.parse(answer.body);
+    expect([answer.status, error.code, error.param]).toEqual([400, code, param]);
+    expect(answer.closed).toBe(false);
+    expect(edge.calls.length).toBe(before);
+  });
+});
 
 describe('bad input is answered by the edge and reaches nobody', () => {
   test.each(ROWS)('%s', async (_name, request, status, code, closes) => {

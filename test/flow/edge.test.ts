@@ -12,7 +12,7 @@ afterEach(async () => {
   edge = undefined;
 });
 
-const BODY = '{"model":"m"}';
+const BODY = '{"model":"m","messages":[{"role":"user","content":"hi"}]}';
 const post = (extra: readonly string[] = [], path = '/v1/chat/completions') =>
   `${[
     `POST ${path} HTTP/1.1`,

@@ -3,12 +3,12 @@
 
 import type { Call, Caller } from '#src/core/call.js';
 import { type Refused, refuse } from '#src/core/errors.js';
-import { isJsonObject, parseJson } from '#src/core/json.js';
 import type { Log } from '#src/core/log.js';
 import { realClock } from '#src/drivers/clock.js';
 import { createCallerDoors } from '#src/edges/http/caller-doors.js';
 import { createProxy } from '#src/edges/http/proxy.js';
 import { type OpenServer, openServer, type ServerOptions } from '#src/edges/http/server.js';
+import { readChatCall } from '#src/rules/dialects/chat-call.js';
 
 export const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export const KEY = 'sk-good';
@@ -78,13 +78,6 @@ async function answerOk(call: Call): Promise<undefined> {
   call.sink.head(200, { 'content-type': 'application/json' });
   call.sink.end(bytes);
   return undefined;
-}
-
-function readChatCall(raw: Buffer) {
-  const json = parseJson(raw.toString());
-  if (!isJsonObject(json)) return refuse('invalid_json', 'Not an object.');
-  const read = { raw, members: new Map(), json, model: 'm', stream: false, wantsUsage: false };
-  return { ...read, choices: 1 };
 }
 
 const CALLER: Caller = {
