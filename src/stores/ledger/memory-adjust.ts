@@ -29,7 +29,8 @@ export function adjust(state: MemoryState, request: AdjustRequest): AdjustReply 
   const { id, lines } = request;
   if (state.adjusts.get(id, timeMs)) return replyOf(state, 'EXISTS', timeMs);
   const counters = lines.map((line) => counterOf(homeOf(state, line.envelope), line.label));
-  const applied = lines.map((line, i) => Math.max(line.amount, -counters[i]!.committed));
+  // `0 -`, because `-0` is told apart by whoever compares events.
+  const applied = lines.map((line, i) => Math.max(line.amount, 0 - counters[i]!.committed));
   const fits = counters.every(
     ({ committed, adjusted }, i) =>
       committed + applied[i]! <= AMOUNT_MAX && Math.abs(adjusted + applied[i]!) <= AMOUNT_MAX,

@@ -62,7 +62,7 @@ function finalizeLate(
   const booked = lines.map((line, i): BookedLine => {
     const counter = counters[i]!;
     const delta = request.actual[line.unit] - charged[line.unit];
-    const amount = Math.max(delta, -counter.committed);
+    const amount = Math.max(delta, 0 - counter.committed);
     const overrun = Math.max(0, amount);
     book(counter, amount, overrun, timeMs);
     return { e: line.envelope, l: line.label, u: line.unit, a: amount, o: overrun };
