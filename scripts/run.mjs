@@ -20,7 +20,7 @@ const COMMANDS = {
   bench: (args) => runTypeScript('bench/main.ts', args),
   prices: (args) => runOwn('scripts/generate-prices.mjs', args),
   trials: (args) => runTypeScript('test/trials/main.ts', args),
-  prove: (args) => runTypeScript('test/proof/main.ts', args),
+  prove: (args) => runTypeScript('test/model/prove.ts', args),
   mutate: (args) => runTypeScript('test/mutate/main.ts', args),
 };
 

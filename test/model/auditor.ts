@@ -9,6 +9,13 @@ import { type Prediction, predict } from './predict.js';
 
 export class Violation extends Error {
   override name = 'Violation';
+  /** How many operations had been audited before. */
+  readonly after: number;
+
+  constructor(message: string, after: number) {
+    super(message);
+    this.after = after;
+  }
 }
 
 const PURGE_EVERY = 20_000;
@@ -162,7 +169,7 @@ export class Auditor {
     const sums = new Map<string, bigint>();
     for (const { id, lines, leaseEndsAtMs, phase, seen, floor } of holds) {
       const running = books.running.get(id);
-      if (!running) throw new Violation(`ONCE: ${id} has ended but is held`);
+      if (!running) throw new Violation(`ONCE: ${id} has ended but is held`, this.#entries);
       const told = { leaseEndsAtMs, phase, seen, floor };
       for (const [name, value] of Object.entries(told)) {
         const expected = running[name as keyof typeof told];
@@ -215,12 +222,12 @@ export class Auditor {
   }
 
   #require(condition: boolean, message: string): void {
-    if (!condition) throw new Violation(message);
+    if (!condition) throw new Violation(message, this.#entries);
   }
 
   #fail({ operation, reply }: Entry, expected: string): never {
     const told = JSON.stringify({ ...operation, reply });
-    throw new Violation(`expected ${expected}: ${told}`);
+    throw new Violation(`expected ${expected}: ${told}`, this.#entries);
   }
 }
 

@@ -281,7 +281,8 @@ export class Generator {
   }
 
   #leaseMs(): number {
-    return this.random.chance(0.6) ? 200 : this.random.whole(1000, 60_000);
+    if (this.random.chance(0.3)) return 40;
+    return this.random.chance(0.5) ? 200 : this.random.whole(1000, 60_000);
   }
 
   #stub(client: number, nowMs: number): string {

@@ -57,6 +57,13 @@ export function smallSteps(prefix: string): SmallStep[] {
         operation: { verb: 'extend', request: { id, more: usd(1), sent, leaseMs: LEASE_MS } },
       },
       {
+        name: `beat ${name}`,
+        operation: {
+          verb: 'beat',
+          request: { owner: 'g', leaseMs: LEASE_MS, beats: [{ id, seen: usd(2) }] },
+        },
+      },
+      {
         name: `finalize ${name}`,
         operation: { verb: 'finalize', request: { id, actual: usd(3), event } },
       },
@@ -125,11 +132,7 @@ async function replay(open: OpenSubject, path: readonly SmallStep[]): Promise<Su
 }
 
 /** Takes the step and audits it; the state that it led to, or undefined where nothing changed. */
-async function tryStep(
-  subject: Subject,
-  node: Node,
-  step: SmallStep,
-): Promise<Node | undefined> {
+async function tryStep(subject: Subject, node: Node, step: SmallStep): Promise<Node | undefined> {
   const path = [...node.path, step];
   if (!step.operation) {
     await subject.pass(step.waitMs);
@@ -150,8 +153,8 @@ function keyOf({ books, timeMs }: Node): string {
       `${envelope} ${committed} ${reserved} ${overrun}`,
   );
   const running = [...books.running.values()].map(
-    ({ id, held, phase, leaseEndsAtMs }) =>
-      `${id} ${held.join()} ${phase} ${leaseEndsAtMs > timeMs}`,
+    ({ id, held, phase, seen, leaseEndsAtMs }) =>
+      `${id} ${held.join()} ${phase} ${seen.nano_usd} ${leaseEndsAtMs > timeMs}`,
   );
   const ended = [...books.ended].map(
     ([id, { how, charged, isLateBooked, shortages }]) =>

@@ -3,7 +3,7 @@
 
 import { NOTHING } from '#src/core/amount.js';
 import type { Balance } from '#src/core/envelope.js';
-import type { Ledger } from '#src/stores/ledger/ledger.js';
+import type { Ledger, Shortage } from '#src/stores/ledger/ledger.js';
 
 export interface WrongLedger {
   name: string;
@@ -17,28 +17,40 @@ function changed(right: Ledger, verbs: Partial<Ledger>): Ledger {
 }
 
 function moved<T extends { limit: number | null }>(value: T, by: number): T {
-  return value.limit === null ? value : { ...value, limit: value.limit + by };
+  // A limit of 0 stays: to admit anything there would be too easy to see.
+  return value.limit ? { ...value, limit: value.limit + by } : value;
 }
 
 export const WRONG_LEDGERS: readonly WrongLedger[] = [
   {
     name: 'admits one unit more than there is room for',
     breaks: 'CAP',
-    wrap: (right) =>
-      changed(right, {
+    wrap(right) {
+      // Inside every limit is one more; outside, what is told of it is as it should be.
+      const told = <R extends { balances: Balance[]; shortages?: Shortage[] }>(reply: R): R => ({
+        ...reply,
+        balances: reply.balances.map((balance) => moved(balance, -1)),
+        ...(reply.shortages && { shortages: reply.shortages.map((one) => moved(one, -1)) }),
+      });
+      return changed(right, {
         async reserve(request) {
           const lines = request.lines.map((line) => moved(line, 1));
-          const reply = await right.reserve({ ...request, lines });
-          const balances = reply.balances.map((balance) => moved(balance, -1));
-          const shortages = reply.shortages?.map((shortage) => moved(shortage, -1));
-          return { ...reply, balances, ...(shortages && { shortages }) };
+          return told(await right.reserve({ ...request, lines }));
         },
         setLimits: (settings) => right.setLimits(settings.map((setting) => moved(setting, 1))),
-        async extend(request) {
-          const reply = await right.extend(request);
-          return { ...reply, balances: reply.balances.map((balance) => moved(balance, -1)) };
+        extend: async (request) => told(await right.extend(request)),
+        finalize: async (request) => told(await right.finalize(request)),
+        release: async (id) => told(await right.release(id)),
+        adjust: async (request) => told(await right.adjust(request)),
+        balances: async (lines) =>
+          (await right.balances(lines)).map((balance) => moved(balance, -1)),
+        async restore(request) {
+          if (request.what === 'counters') return right.restore(request);
+          const lines = request.hold.lines.map((line) => moved(line, 1));
+          return told(await right.restore({ what: 'hold', hold: { ...request.hold, lines } }));
         },
-      }),
+      });
+    },
   },
   {
     name: 'forgets a refusal, so that a repeated request gets in once there is room',
