@@ -28,12 +28,13 @@ for i = 1, n do
   if holds[i][1] == 'held' or holds[i][1] == 'sent' then renewed = renewed + 1 end
 end
 
-local endings = {}
+local endings, latest = {}, {}
 if renewed > 0 then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
 for i = 1, n do
   local phase, seen = holds[i][1], holds[i][2]
   if phase == 'held' or phase == 'sent' then
-    local texts, spends = amountsOf(seen or '0 0 0 0')
+    -- An id that is told twice is raised from what was told of it before.
+    local texts, spends = amountsOf(latest[KEYS[2 + i]] or seen or '0 0 0 0')
     local told = false
     for unit = 1, 4 do
       local text = ARGV[5 * i + unit - 1]
@@ -42,7 +43,10 @@ for i = 1, n do
         told = true
       end
     end
-    if told then redis.call('HSET', KEYS[2 + i], 'seen', table.concat(texts, ' ')) end
+    if told then
+      latest[KEYS[2 + i]] = table.concat(texts, ' ')
+      redis.call('HSET', KEYS[2 + i], 'seen', latest[KEYS[2 + i]])
+    end
     redis.call('ZADD', KEYS[2], now + leaseMs, ARGV[5 * i - 1])
     endings[i] = ''
   else

@@ -15,13 +15,20 @@ local function readCounters(first, named, n)
   if n > 0 then limits = redis.call('HMGET', KEYS[2], unpack(ARGV, named, named + n - 1)) end
 end
 
--- Flat: committed, reserved, overrun, limit of each counter. Texts of Redis, or whole numbers.
+-- A counter as text: what HINCRBY answered is a number, and decoders of integer replies round
+-- those within 48 of 2^53.
+local function text(counter)
+  if type(counter) == 'number' then return digits(counter) end
+  return counter or '0'
+end
+
+-- Flat: committed, reserved, overrun, limit of each counter, all as texts.
 local function balances(n)
   local list = {}
   for i = 1, n do
     local at = 4 * i
-    list[at - 3], list[at - 2] = committed[i] or 0, reserved[i] or 0
-    list[at - 1], list[at] = overrun[i] or 0, limits[i] or ''
+    list[at - 3], list[at - 2] = text(committed[i]), text(reserved[i])
+    list[at - 1], list[at] = text(overrun[i]), limits[i] or ''
   end
   return list
 end

@@ -41,7 +41,10 @@ export interface Redis {
   readonly commandTimeoutMs: number;
   /** Resolves when the connection is ready; rejects with RedisUnavailable after `withinMs`. */
   ready(withinMs: number): Promise<void>;
-  /** One round trip; two where Redis has forgotten the script. */
+  /**
+   * One round trip; two where Redis has forgotten the script. Amounts must be answered as text: the
+   * client's decoder rounds integers within 48 of 2^53.
+   */
   run(
     script: Script,
     keys: readonly string[],

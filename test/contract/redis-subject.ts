@@ -18,6 +18,12 @@ export interface RedisSubject extends Subject {
   another(): Promise<RedisLedger>;
 }
 
+/** A guarantee that only Redis gives. */
+export interface RedisGuarantee {
+  name: string;
+  check(subject: RedisSubject): Promise<void>;
+}
+
 export interface RedisSubjectOptions {
   urls: readonly string[];
   cluster?: boolean;

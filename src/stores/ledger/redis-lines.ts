@@ -115,7 +115,7 @@ export function readAmounts(text: string | null | undefined): Amounts {
   return { nano_usd, tokens, requests, concurrency };
 }
 
-/** Balances come flat, four members a line; amounts as texts or as whole numbers. */
+/** Balances come flat, four texts a line. */
 export function readBalances(lines: readonly LineKey[], flat: readonly unknown[]): Balance[] {
   if (flat.length !== 4 * lines.length) return [];
   const balances = new Array<Balance>(lines.length);

@@ -1,0 +1,125 @@
+// What a script does with arguments that no gateway would send: it refuses them before it writes.
+
+import assert from 'node:assert/strict';
+import type { Redis } from '#src/drivers/redis.js';
+import type { Script } from '#src/drivers/scripts.js';
+import { correction } from '../guarantees/adjust.js';
+import { dump } from '../redis-only.js';
+import type { RedisGuarantee } from '../redis-subject.js';
+import {
+  amounts,
+  ending,
+  hold,
+  LABEL,
+  line,
+  newEnvelope,
+  newId,
+  request,
+  STUB,
+} from '../subject.js';
+
+// No verb is ever given this amount but by these tests.
+const MARK = 123_457;
+const BAD = ['nan', 'inf', '-inf', '0x10', '1e3', ' 12 ', '1.5', '', '007', '+1', '-0', '12\n'];
+const TOO_BIG = ['9007199254740992', '99999999999999999', '18446744073709551616'];
+
+type Call = { script: Script; keys: readonly string[]; args: readonly string[] };
+const tap = (redis: Redis, calls: Call[]): (() => void) => {
+  const run = redis.run.bind(redis);
+  redis.run = (script, keys, args, options) => {
+    calls.push({ script, keys, args });
+    return run(script, keys, args, options);
+  };
+  return () => {
+    redis.run = run;
+  };
+};
+
+const isSigned = ({ name }: Script, args: readonly string[], i: number) =>
+  name === 'adjust' || (name === 'restore' && args[2] === 'counters' && i === 5);
+
+export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
+  {
+    name: 'that are no amounts are refused by the script, before it writes anything',
+    async check(subject) {
+      const { ledger, redis } = subject;
+      const a = newEnvelope();
+      const lines = [line(a, { limit: MARK * 100, version: 123_457, amount: MARK })];
+      const id = await hold(ledger, lines);
+      const all = amounts({ nano_usd: MARK, tokens: MARK, requests: MARK });
+      const calls: Call[] = [];
+      const untap = tap(redis, calls);
+      const leaseMs = MARK;
+      await ledger.reserve(request(lines, { leaseMs }));
+      await ledger.extend({ id, more: all, sent: { floor: all }, leaseMs });
+      await ledger.beat({ owner: 'o', leaseMs, beats: [{ id, seen: all }] });
+      await ledger.adjust(correction(newId(), { [a]: MARK }));
+      await ledger.finalize(ending(id, all));
+      await ledger.setLimits([{ envelope: a, limit: MARK, mode: 'block', version: 123_457 }]);
+      await ledger.closeAdmission();
+      const key = { envelope: a, label: LABEL, unit: 'nano_usd' } as const;
+      const counters = { ...key, committed: MARK, overrun: MARK, adjusted: MARK };
+      await ledger.restore({ what: 'counters', ...counters });
+      const stub = JSON.stringify(STUB);
+      const restored = {
+        id: newId(),
+        owner: 'o',
+        phase: 'sent',
+        lines,
+        floor: all,
+        seen: all,
+      } as const;
+      await ledger.restore({ what: 'hold', hold: { ...restored, leaseEndsAtMs: MARK, stub } });
+      await ledger.openAdmission(2);
+      untap();
+
+      let tried = 0;
+      for (const { script, keys, args } of calls) {
+        // In the next epoch, and a new id or label each, or the answer would be an old one.
+        if (script.name === 'restore') await ledger.closeAdmission();
+        for (const [i, arg] of args.entries()) {
+          // The second is the seq seen; lines and stub are opaque.
+          if (i < 2 || arg.length > 40 || !arg.includes(`${MARK}`)) continue;
+          for (const bad of [...BAD, ...TOO_BIG]) {
+            const told = args.with(i, arg.replace(/123457(00)?/, bad)).with(0, '2');
+            // No limit is no bad one; -0 is 0 where amounts have a sign.
+            if (bad === '' && arg.includes(':') && !arg.startsWith(`${MARK}:`)) continue;
+            if (bad === '-0' && isSigned(script, args, i)) continue;
+            const before = await dump(redis, ledger);
+            const reply = (await redis.run(script, keys, told)) as unknown[];
+            assert.equal(reply[0], 'INVALID_INPUT', `${script.name} ${i}: ${arg} -> '${bad}'`);
+            assert.deepEqual(await dump(redis, ledger), before);
+            tried += 1;
+          }
+        }
+      }
+      assert.ok(tried > 300, `${tried} were tried`);
+      await redis.command('del', ledger.keys.leases);
+    },
+  },
+  {
+    name: 'that are too many or too few are refused',
+    async check(subject) {
+      const { ledger, redis } = subject;
+      const id = await hold(ledger, [line(newEnvelope())]);
+      const calls: Call[] = [];
+      const untap = tap(redis, calls);
+      await ledger.reserve(request([line(newEnvelope())]));
+      await ledger.extend({ id, more: amounts(), leaseMs: 5000 });
+      await ledger.beat({ owner: 'o', leaseMs: 5000, beats: [{ id, seen: amounts() }] });
+      await ledger.reap([id]);
+      await ledger.adjust(correction(newId(), { [newEnvelope()]: 1 }));
+      await ledger.release(id);
+      await ledger.finalize(ending(id, amounts()));
+      untap();
+      for (const { script, keys, args } of calls) {
+        for (const told of [args.slice(0, -1), [...args, '0']]) {
+          const before = await dump(redis, ledger);
+          const reply = (await redis.run(script, keys, told)) as unknown[];
+          assert.equal(reply[0], 'INVALID_INPUT', script.name);
+          assert.deepEqual(await dump(redis, ledger), before);
+        }
+      }
+    },
+  },
+];
