@@ -95,10 +95,11 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
   const metrics = openMetrics();
   const spool = await openSpool(config, clock, log);
   closers.add('spool', () => spool.close());
-  const ledger = await composeLedger(config, clock);
-  closers.add('ledger', () => ledger.close());
+  const opened = await composeLedger(config, clock, log);
+  closers.add('ledger', () => opened.close());
+  const { ledger } = opened;
   const owner = uuidV7(clock.nowMs());
-  const parts = { ...adminDeps, config, metrics, spool, ledger, owner };
+  const parts = { ...adminDeps, config, metrics, spool, opened, ledger, owner };
   const upkeep = await composeUpkeep(parts);
   closers.add('upkeep', () => upkeep.close());
 
@@ -115,7 +116,7 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
     ...servers.addresses,
     ledger,
     database,
-    described: { ledger: describeLedger(config), database: rows.described },
+    described: { ledger: opened.described, database: rows.described },
     bootstrapped,
     drained: () => upkeep.drained(),
     hurry: () => upkeep.endAll(STOPPING),
@@ -178,8 +179,4 @@ const STOPPING = 'the gateway is stopping';
 function serverTimeouts(config: Config) {
   const { headersMs, bodyMs, keepAliveMs } = config.timeouts;
   return { headersTimeoutMs: headersMs, requestTimeoutMs: bodyMs, keepAliveMs };
-}
-
-function describeLedger(config: Config): string {
-  return config.redisUrl === null ? 'in this process' : 'Redis';
 }

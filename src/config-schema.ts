@@ -177,9 +177,10 @@ export const configSchema = z.strictObject({
       lease_ms: ms(15_000, 'how long a hold outlives its gateway'),
       beat_ms: ms(1_000, 'how often a running call renews its hold'),
       reap_ms: ms(2_000, 'how often overdue holds are looked for'),
+      command_timeout_ms: ms(100, 'how long Redis may take to answer'),
     })
     .prefault({})
-    .describe('lease_ms, beat_ms and reap_ms'),
+    .describe('lease_ms, beat_ms, reap_ms and command_timeout_ms'),
   default_max_output_tokens: whole(1, 1e7)
     .default(4096)
     .describe('output bound in tokens where neither client, agent nor catalog has one'),

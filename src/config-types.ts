@@ -123,7 +123,7 @@ export interface Config {
   limits: readonly LimitConfig[];
   timeouts: TimeoutsConfig;
   breaker: { failures: number; openMs: number };
-  ledger: { leaseMs: number; beatMs: number; reapMs: number };
+  ledger: { leaseMs: number; beatMs: number; reapMs: number; commandTimeoutMs: number };
   defaultMaxOutputTokens: number;
   onTight: 'refuse' | 'shrink';
   limitsExceededStatus: 402 | 429;

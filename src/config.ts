@@ -136,7 +136,12 @@ function figures(file: ConfigFile) {
       drainMs: timeouts.drain_ms,
     },
     breaker: { failures: breaker.failures, openMs: breaker.open_ms },
-    ledger: { leaseMs: ledger.lease_ms, beatMs: ledger.beat_ms, reapMs: ledger.reap_ms },
+    ledger: {
+      leaseMs: ledger.lease_ms,
+      beatMs: ledger.beat_ms,
+      reapMs: ledger.reap_ms,
+      commandTimeoutMs: ledger.command_timeout_ms,
+    },
     defaultMaxOutputTokens: file.default_max_output_tokens,
     onTight: file.on_tight,
     limitsExceededStatus: file.limits_exceeded_status,

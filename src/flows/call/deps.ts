@@ -10,7 +10,7 @@ import type { Refused } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
-import type { Ledger, Shortage } from '../../stores/ledger/ledger.js';
+import type { Ledger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
 import type { Spool } from '../../stores/spool.js';
 
 export interface CallOptions {
@@ -45,6 +45,8 @@ export interface LiveCall {
   id: string;
   keyId: string;
   seen(): Amounts;
+  /** Its hold as it is now, to be put back into a ledger that was lost. */
+  hold(): OpenHold;
   /** Ends the call from outside: its hold is gone, its key was revoked, the process drains. */
   abort(reason: string): void;
 }

@@ -54,7 +54,14 @@ async function mayTryNext(passage: Passage, billed: boolean): Promise<boolean> {
       sent: { floor },
       leaseMs: deps.options.leaseMs,
     });
-    return reply.answer === 'EXTENDED';
+    if (reply.answer !== 'EXTENDED') return false;
+    const { nano_usd, tokens } = passage.held;
+    passage.held = {
+      ...passage.held,
+      nano_usd: nano_usd + more.nano_usd,
+      tokens: tokens + more.tokens,
+    };
+    return true;
   } catch (error) {
     if (!(error instanceof LedgerUnavailable)) throw error;
     return false;

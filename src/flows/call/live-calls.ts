@@ -3,6 +3,7 @@
 
 import type { Amounts } from '../../core/amount.js';
 import type { DirectorySnapshot } from '../../core/directory.js';
+import type { OpenHold } from '../../stores/ledger/ledger.js';
 import type { LiveCall } from './deps.js';
 
 /** As much of the beat as is needed here. */
@@ -15,6 +16,8 @@ export interface LiveCalls {
   /** Answers how to take the call out again. */
   open(call: LiveCall): () => void;
   endAll(reason: string): void;
+  /** The holds of all calls under way. */
+  holds(): OpenHold[];
   /** Ends the calls of every key that may no longer be used. */
   endRevoked(snapshot: DirectorySnapshot): void;
 }
@@ -38,6 +41,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
     endAll(reason) {
       for (const call of calls.values()) call.abort(reason);
     },
+    holds: () => [...calls.values()].map((call) => call.hold()),
     endRevoked(snapshot) {
       if (calls.size === 0) return;
       const good = new Set<string>();

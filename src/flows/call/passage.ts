@@ -4,7 +4,7 @@
 import { type Amounts, maxAmounts, NOTHING } from '../../core/amount.js';
 import type { Call, Caller, Estimate, Plan, Target } from '../../core/call.js';
 import type { Refused } from '../../core/errors.js';
-import { LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import { LedgerUnavailable, type OpenHold } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import type { Exchange } from './exchange.js';
 import type { Admission } from './reserve.js';
@@ -23,6 +23,8 @@ export interface Passage {
   sentAttempt: number;
   /** Prompts of earlier attempts that may be billed though they brought nothing. */
   billed: Amounts;
+  /** What is held now: the estimate, and what was granted on top. */
+  held: Amounts;
   /** What this call has cost so far, as the meter sees it; with `billed` what a reap charges. */
   metered: () => Amounts;
   /** Resolves when `sent` is in the ledger and on disk; undefined while nothing was dispatched. */
@@ -60,6 +62,7 @@ export function openPassage(
     attempts: 0,
     sentAttempt: 0,
     billed: NOTHING,
+    held: estimate.hold,
     metered: () => NOTHING,
     sent: undefined,
     exchange: undefined,
@@ -77,8 +80,25 @@ export function beatFor(passage: Passage): () => void {
     id: passage.admission.reserved.id,
     keyId: passage.caller.keyId,
     seen: () => (passage.sent ? spendSoFar(passage) : NOTHING),
+    hold: () => holdNow(passage),
     abort: (reason) => abort(passage, reason),
   });
+}
+
+function holdNow(passage: Passage): OpenHold {
+  const { deps, admission, estimate, held } = passage;
+  const { id, lines } = admission.reserved;
+  const { owner, leaseMs } = deps.options;
+  return {
+    id,
+    owner,
+    phase: passage.sent ? 'sent' : 'held',
+    lines: lines.map((line) => ({ ...line, amount: held[line.unit] })),
+    floor: passage.sent ? plus(passage.billed, estimate.floor) : NOTHING,
+    seen: passage.sent ? spendSoFar(passage) : NOTHING,
+    leaseEndsAtMs: deps.ledger.nowMs() + leaseMs,
+    stub: admission.stub,
+  };
 }
 
 /** Ends the call from outside; what passed until now is booked. */

@@ -1,0 +1,1 @@
+alter table if exists gateways drop column if exists epoch;

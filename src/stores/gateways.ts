@@ -1,0 +1,60 @@
+// Which gateways live, as SQL sees them: a rebuild of the ledger waits for those seen lately.
+
+import type { Database } from '../drivers/database.js';
+
+export interface Gateways {
+  /** Tells that this one lives, and in which epoch its spool and holds are brought over. */
+  seen(id: string, host: string, epoch: number): Promise<void>;
+  /** Ids of those seen within the time that have not yet answered this epoch. */
+  missing(epoch: number, withinMs: number): Promise<string[]>;
+  gone(id: string): Promise<void>;
+  /** Runs `body` if no other gateway does so now; false if one does. */
+  exclusively(body: () => Promise<void>): Promise<boolean>;
+}
+
+// "purser" in ASCII, cut to what fits beside the migrations' own number.
+const REBUILD_LOCK = 0x7075_7201;
+
+export function createGateways(database: Database): Gateways {
+  return {
+    async seen(id, host, epoch) {
+      await database.query(
+        `insert into gateways (id, host, epoch) values ($1, $2, $3)
+         on conflict (id) do update set seen_at = now(), epoch = excluded.epoch`,
+        [id, host, epoch],
+      );
+      await database.query(`delete from gateways where seen_at < now() - interval '1 day'`);
+    },
+    async missing(epoch, withinMs) {
+      const rows = await database.query<{ id: string }>(
+        `select id from gateways
+         where epoch < $1 and seen_at > now() - $2::bigint * interval '1 millisecond'`,
+        [epoch, withinMs],
+      );
+      return rows.map(({ id }) => id);
+    },
+    async gone(id) {
+      await database.query('delete from gateways where id = $1', [id]);
+    },
+    async exclusively(body) {
+      // One process has PGlite to itself, and its one connection is what `body` needs.
+      if (database.kind === 'pglite') {
+        await body();
+        return true;
+      }
+      return database.session(async (session) => {
+        const [row] = await session.query<{ got: boolean }>(
+          'select pg_try_advisory_lock($1) as got',
+          [REBUILD_LOCK],
+        );
+        if (!row?.got) return false;
+        try {
+          await body();
+        } finally {
+          await session.query('select pg_advisory_unlock($1)', [REBUILD_LOCK]);
+        }
+        return true;
+      });
+    },
+  };
+}
