@@ -365,6 +365,7 @@ create table gateways (
   host text,
   started_at timestamp with time zone default now() not null,
   seen_at timestamp with time zone default now() not null,
+  epoch bigint default 0 not null,
   constraint gateways_pkey PRIMARY KEY (id)
 );
 
