@@ -19,6 +19,14 @@ export interface MemberSpan {
   valueEnd: number;
 }
 
+/** Tools that the provider runs and bills itself, inside one call. */
+export interface HostedTools {
+  /** How often they may run at most; null where the client set no bound. */
+  callsMax: number | null;
+  /** How many of these runs may be billed as web searches. */
+  webSearchesMax: number | null;
+}
+
 /** A request body as its dialect read it, once. The raw bytes are spliced, never re-serialised. */
 export interface CallBody {
   raw: Buffer;
@@ -35,6 +43,11 @@ export interface CallBody {
   outputBound?: { member: string; tokens: number };
   /** Body `user`: the end user whom the client names. */
   endUser?: string;
+  /** The client asks for output that is billed and not streamed as it is made: reasoning. */
+  hiddenOutput?: true;
+  /** Parts of the prompt may be written to a cache, which costs more than reading them. */
+  cacheWrites?: true;
+  hostedTools?: HostedTools;
 }
 
 export interface Call {

@@ -24,6 +24,8 @@ export interface StreamReader {
   takeText(): string;
   readonly textEvents: number;
   readonly usage: Usage | undefined;
+  /** The prompt's classes where they are told before the output's; all output classes are 0. */
+  readonly inputUsage: Usage | undefined;
   readonly anomalies: readonly string[];
   readonly model: string | undefined;
   readonly finishReason: string | null;
@@ -44,12 +46,29 @@ export interface AnswerReading {
   model?: string;
 }
 
+/** What an ending tells that the gateway writes because the money ended. */
+export interface Cut {
+  usage: Usage;
+  /** One line without its colon. */
+  comment: string;
+  /** Stands as `purser` in the last event of wire formats whose clients pass it on. */
+  purser: JsonObject;
+}
+
 export interface Dialect {
   writeBody(body: CallBody, edits: BodyEdits): Uint8Array[];
   createReader(options: { wantsUsage: boolean; quirks: ProviderQuirks }): StreamReader;
   readAnswer(json: JsonObject, quirks: ProviderQuirks): AnswerReading;
-  /** The terminator with our comment line in its own block. */
-  writeDone(comment: string): Buffer;
+  /**
+   * The terminator with our comment line in its own block. Where the terminator says more than
+   * that the stream is over, it is the one that the reader held back.
+   */
+  writeDone(comment: string, reader?: StreamReader): Buffer;
   /** An error event, after which the connection closes without a terminator. */
-  writeFailure(problem: Problem): Buffer;
+  writeFailure(problem: Problem, reader?: StreamReader): Buffer;
+  /**
+   * A proper end of a stream whose money ended: what the reader saw open is closed, usage is told,
+   * and the terminator follows. Not to be written while `reader.midEvent`.
+   */
+  writeCut(reader: StreamReader, cut: Cut): Buffer;
 }

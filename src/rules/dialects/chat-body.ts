@@ -6,25 +6,7 @@ import type { BodyEdits } from '../../core/dialect.js';
 import { isJsonObject } from '../../core/json.js';
 import { scanMembers } from './json-spans.js';
 import { bytes, spliceMembers } from './json-splice.js';
-
-/**
- * What other gateways take from a body to choose address, key or price. A provider behind us may
- * be such a gateway, and would send the operator's key wherever the client says.
- */
-const TAKEN_OUT = [
-  'api_base',
-  'api_key',
-  'api_version',
-  'base_url',
-  'custom_llm_provider',
-  'extra_headers',
-  'fallbacks',
-  'input_cost_per_token',
-  'litellm_params',
-  'mock_response',
-  'output_cost_per_token',
-  'user_config',
-];
+import { takeOut } from './taken-out.js';
 
 const ASKED = bytes('{"include_usage":true}');
 const TRUE = bytes('true');
@@ -33,7 +15,7 @@ const TRUE = bytes('true');
 export function writeChatBody(body: CallBody, edits: BodyEdits): Uint8Array[] {
   const { raw, members } = body;
   const changes = new Map<string, Uint8Array | undefined>();
-  for (const key of TAKEN_OUT) if (members.has(key)) changes.set(key, undefined);
+  takeOut(members, changes);
   changes.set('model', bytes(JSON.stringify(edits.model)));
   if (edits.bound) changes.set(edits.bound.member, bytes(String(edits.bound.tokens)));
   if (body.stream) {

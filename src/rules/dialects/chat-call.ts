@@ -4,11 +4,10 @@
 import type { CallBody } from '../../core/call.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
+import { checkModel, endUserOf, isFlag, isWhole, wrong } from './call-checks.js';
 import { readJsonBody } from './json-body.js';
 
-const MODEL_LENGTH_MAX = 256;
 const CHOICES_MAX = 128;
-const END_USER_LENGTH_MAX = 256;
 const ROLES = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function']);
 const BOUNDS = ['max_completion_tokens', 'max_tokens'] as const;
 
@@ -33,23 +32,9 @@ export function readChatCall(raw: Buffer): CallBody | Refused {
     choices,
   };
   if (bound) call.outputBound = bound;
-  const { user } = json;
-  if (typeof user === 'string' && user !== '') call.endUser = user.slice(0, END_USER_LENGTH_MAX);
+  const endUser = endUserOf(json.user);
+  if (endUser !== undefined) call.endUser = endUser;
   return call;
-}
-
-function wrong(param: string, must: string): Refused {
-  return refuse('invalid_value', `\`${param}\` must be ${must}.`, { param });
-}
-
-function checkModel({ model }: JsonObject): Refused | undefined {
-  if (typeof model !== 'string' || model === '') return wrong('model', 'the name of a model');
-  if (model.length > MODEL_LENGTH_MAX) {
-    return wrong('model', `at most ${MODEL_LENGTH_MAX} characters long`);
-  }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(model)) return wrong('model', 'without control characters');
-  return undefined;
 }
 
 function checkMessages(messages: Json | undefined): Refused | undefined {
@@ -75,7 +60,7 @@ function checkContent(content: Json | undefined, param: string): Refused | undef
   return bad === -1 ? undefined : wrong(`${param}[${bad}]`, 'an object with a type');
 }
 
-function checkStream({ stream, stream_options: options }: JsonObject): Refused | undefined {
+export function checkStream({ stream, stream_options: options }: JsonObject): Refused | undefined {
   if (!isFlag(stream)) return wrong('stream', 'true or false');
   if (options === undefined || options === null) return undefined;
   if (!isJsonObject(options)) return wrong('stream_options', 'an object');
@@ -88,20 +73,12 @@ function checkStream({ stream, stream_options: options }: JsonObject): Refused |
   return wrong('stream_options.include_usage', 'true or false');
 }
 
-function isFlag(value: Json | undefined): boolean {
-  return value === undefined || value === null || typeof value === 'boolean';
-}
-
-function isWhole(value: Json, max: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max;
-}
-
-function readChoices(n: Json | undefined): number | Refused {
+export function readChoices(n: Json | undefined): number | Refused {
   if (n === undefined || n === null) return 1;
   return isWhole(n, CHOICES_MAX) ? n : wrong('n', `a whole number from 1 to ${CHOICES_MAX}`);
 }
 
-function readBound(json: JsonObject): CallBody['outputBound'] | Refused {
+export function readBound(json: JsonObject): CallBody['outputBound'] | Refused {
   let bound: CallBody['outputBound'];
   for (const member of BOUNDS) {
     const tokens = json[member];

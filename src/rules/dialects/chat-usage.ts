@@ -2,8 +2,9 @@
 // classes. A field is a whole number from 0 to 1e12 or it is refused, by itself, and named; an
 // explicit 0 is 0, a field that is absent stays unknown, so that the caller counts it.
 
-import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
+import { isJsonObject, type JsonObject } from '../../core/json.js';
 import { NO_USAGE, type Usage } from '../../core/usage.js';
+import { isCount, UsageFields } from './usage-fields.js';
 
 export interface ChatUsageQuirks {
   /** Reasoning tokens are not inside `completion_tokens` (xAI, Google). */
@@ -27,9 +28,6 @@ export interface ChatUsage {
   anomalies: string[];
 }
 
-const COUNT_MAX = 1_000_000_000_000;
-const NO_MEMBERS: JsonObject = {};
-
 /** The usage object of a chunk or an answer, or undefined where it carries none. */
 export function usageMember(event: JsonObject): JsonObject | undefined {
   const { usage, x_groq: groq } = event;
@@ -38,7 +36,7 @@ export function usageMember(event: JsonObject): JsonObject | undefined {
 }
 
 export function readChatUsage(usage: JsonObject, quirks: ChatUsageQuirks): ChatUsage {
-  const fields = new Fields(usage);
+  const fields = new UsageFields(usage);
   const input = readInput(fields);
   const output = readOutput(fields, quirks);
   const searches = fields.own('num_search_queries') ?? fields.own('num_sources_used');
@@ -70,7 +68,7 @@ export function completeUsage(
   return { usage, source: told ? 'provider' : 'counted' };
 }
 
-function readInput(fields: Fields): InputClasses | undefined {
+function readInput(fields: UsageFields): InputClasses | undefined {
   const prompt = fields.own('prompt_tokens');
   const hit = fields.own('prompt_cache_hit_tokens');
   const cached = fields.of('prompt_tokens_details', 'cached_tokens');
@@ -101,7 +99,7 @@ function readInput(fields: Fields): InputClasses | undefined {
   return { input, cachedRead, cacheWrite5m, cacheWrite1h: 0, audioInput, imageInput };
 }
 
-function readOutput(fields: Fields, quirks: ChatUsageQuirks): OutputClasses | undefined {
+function readOutput(fields: UsageFields, quirks: ChatUsageQuirks): OutputClasses | undefined {
   const completion = fields.own('completion_tokens');
   const told = fields.of('completion_tokens_details', 'reasoning_tokens');
   // Perplexity names it at the top, and bills it beside the completion.
@@ -127,7 +125,7 @@ function readOutput(fields: Fields, quirks: ChatUsageQuirks): OutputClasses | un
 // The sum decides where it can: what it has beyond prompt and completion is the reasoning. Where
 // it cannot, the provider's quirk does.
 function reasoningOutside(
-  fields: Fields,
+  fields: UsageFields,
   completion: number,
   told: number | undefined,
   quirks: ChatUsageQuirks,
@@ -159,42 +157,4 @@ function reportedNanoUsd(usage: JsonObject): number | undefined {
   const usd = isJsonObject(cost) ? cost.total_cost : cost;
   if (typeof usd !== 'number' || !(usd >= 0 && usd < 1e6)) return undefined;
   return Math.round(usd * 1e9);
-}
-
-function isCount(value: Json | undefined): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= COUNT_MAX;
-}
-
-/** The fields of one usage object; what is refused is noted once. */
-class Fields {
-  readonly anomalies: string[] = [];
-  readonly #usage: JsonObject;
-
-  constructor(usage: JsonObject) {
-    this.#usage = usage;
-  }
-
-  own(name: string): number | undefined {
-    return this.#count(name, this.#usage[name]);
-  }
-
-  of(parent: string, name: string): number | undefined {
-    const held = this.#usage[parent];
-    const members = isJsonObject(held) ? held : NO_MEMBERS;
-    return this.#count(name, members[name]);
-  }
-
-  /** Notes the refusal and answers 0, which is what a refused part counts as. */
-  refuse(name: string, why: string): 0 {
-    const note = `${name}: ${why}`;
-    if (!this.anomalies.includes(note)) this.anomalies.push(note);
-    return 0;
-  }
-
-  #count(name: string, value: Json | undefined): number | undefined {
-    if (value === undefined || value === null) return undefined;
-    if (isCount(value)) return value;
-    this.refuse(name, JSON.stringify(value).slice(0, 40));
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@
 import type { Dialect } from '../../core/dialect.js';
 import { readChatAnswer } from './chat-answer.js';
 import { writeChatBody } from './chat-body.js';
-import { writeChatFailure, writeDone } from './chat-endings.js';
+import { writeChatCut, writeChatFailure, writeDone } from './chat-endings.js';
 import { createChatReader } from './chat-reader.js';
 
 export const chat: Dialect = {
@@ -12,4 +12,5 @@ export const chat: Dialect = {
   readAnswer: readChatAnswer,
   writeDone,
   writeFailure: writeChatFailure,
+  writeCut: writeChatCut,
 };

@@ -1,0 +1,13 @@
+// Pieces that the endings of all wire formats are made of.
+
+import type { JsonObject } from '../../core/json.js';
+
+/** A comment line; a line break in it would end the line early and is taken out. */
+export function commentLine(comment: string): string {
+  return `: ${comment.replace(/[\r\n]+/g, ' ')}\n`;
+}
+
+/** An event that carries its type also as the event's name. */
+export function namedEvent(event: JsonObject & { type: string }): string {
+  return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}

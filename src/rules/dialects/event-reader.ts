@@ -1,0 +1,174 @@
+// What the readers of all wire formats share: whole events go on unchanged in the push that
+// completed them, the terminator and what comes after it is held back. What cannot be read goes on
+// too, and is noted: the stream is the client's, the meter only looks.
+
+import { isJsonObject, type JsonObject, parseJson } from '../../core/json.js';
+import { type BlockSink, BlockSplitter } from './sse-blocks.js';
+
+/** Goes on; is left out; is the terminator, after which nothing goes on. */
+export type Fate = 'pass' | 'drop' | 'hold';
+
+const ANOMALIES_MAX = 32;
+
+export abstract class EventReader implements BlockSink {
+  textEvents = 0;
+  readonly anomalies: string[] = [];
+  terminated = false;
+  /** The block that ended the stream, as it came. */
+  terminator: Buffer | undefined;
+
+  readonly #splitter: BlockSplitter;
+  #text = '';
+  #firstBlock = true;
+  #lastFate: Fate = 'pass';
+  #out: Buffer[] = [];
+  // What of the current chunk goes out and is not yet in `#out`.
+  #chunk: Buffer = EMPTY;
+  #runStart = 0;
+  #runEnd = 0;
+
+  /** A longer event goes on unread. */
+  constructor(eventBytesMax: number) {
+    this.#splitter = new BlockSplitter(this, eventBytesMax);
+  }
+
+  /** An event's whole block lies in `bytes`. */
+  protected abstract readBlock(bytes: Buffer, start: number, end: number): Fate;
+
+  push(chunk: Buffer): readonly Buffer[] {
+    if (this.terminated) return NOTHING;
+    this.#chunk = chunk;
+    this.#runStart = 0;
+    this.#runEnd = 0;
+    this.#splitter.push(chunk);
+    this.#flushRun();
+    this.#chunk = EMPTY;
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  end(): readonly Buffer[] {
+    if (this.terminated) return NOTHING;
+    const tail = this.#splitter.takeTail();
+    if (!tail) return NOTHING;
+    const block = tail.toString('latin1');
+    // An event without its last line is lost to every client, as the standard says; passed on, it
+    // would run into what is written after it. Some leave out only the blank line: it is added.
+    if (/^data:/m.test(block) && !isWhole(payloadOf(block))) {
+      this.note('the last event was cut off');
+      return NOTHING;
+    }
+    const fate = this.readBlock(tail, 0, tail.length);
+    const whole = [tail, blankLine(block)];
+    if (fate === 'hold') this.#hold(Buffer.concat(whole));
+    return fate === 'pass' ? whole : NOTHING;
+  }
+
+  get midEvent(): boolean {
+    return this.#splitter.insideOversized;
+  }
+
+  takeText(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+
+  block(tail: Buffer | undefined, chunk: Buffer, start: number, end: number): void {
+    if (this.terminated) return;
+    const whole = tail && Buffer.concat([tail, chunk.subarray(start, end)]);
+    this.#lastFate = whole
+      ? this.readBlock(whole, 0, whole.length)
+      : this.readBlock(chunk, start, end);
+    if (this.#lastFate === 'hold') this.#hold(whole ?? Buffer.from(chunk.subarray(start, end)));
+    if (this.#lastFate !== 'pass') return;
+    if (tail) this.#out.push(tail);
+    this.#addRun(start, end);
+  }
+
+  oversized(part: Buffer): void {
+    if (this.terminated) return;
+    this.note('an event over the cap went on unread');
+    this.#lastFate = 'pass';
+    this.#flushRun();
+    this.#out.push(part);
+  }
+
+  lateLf(): void {
+    if (this.#lastFate === 'pass') this.#addRun(0, 1);
+  }
+
+  /**
+   * The `data` of a block, one character a byte; empty where it has none, as a comment or a
+   * keep-alive.
+   */
+  protected payload(block: string): string {
+    const first = this.#firstBlock;
+    this.#firstBlock = false;
+    return payloadOf(first && block.startsWith(BOM) ? block.slice(BOM.length) : block);
+  }
+
+  /** The event that a payload holds; what is none is noted. */
+  protected parse(payload: string): JsonObject | undefined {
+    const event = parseJson(Buffer.from(payload, 'latin1').toString('utf8'));
+    if (isJsonObject(event)) return event;
+    this.note('an event was no JSON object');
+    return undefined;
+  }
+
+  protected addText(text: string): void {
+    if (text === '') return;
+    this.#text += text;
+    this.textEvents += 1;
+  }
+
+  protected note(anomaly: string): void {
+    if (this.anomalies.length >= ANOMALIES_MAX || this.anomalies.includes(anomaly)) return;
+    this.anomalies.push(anomaly);
+  }
+
+  #hold(block: Buffer): void {
+    this.terminated = true;
+    this.terminator = block;
+  }
+
+  #addRun(start: number, end: number): void {
+    if (this.#runEnd !== start) {
+      this.#flushRun();
+      this.#runStart = start;
+    }
+    this.#runEnd = end;
+  }
+
+  #flushRun(): void {
+    const [chunk, start, end] = [this.#chunk, this.#runStart, this.#runEnd];
+    if (end > start) {
+      this.#out.push(end - start === chunk.length ? chunk : chunk.subarray(start, end));
+    }
+    this.#runStart = end;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const NOTHING: readonly Buffer[] = [];
+/** UTF-8's byte order mark, one character a byte. */
+const BOM = '\u00ef\u00bb\u00bf';
+
+function isWhole(told: string): boolean {
+  return told.trim() === '[DONE]' || parseJson(told) !== undefined;
+}
+
+function blankLine(block: string): Buffer {
+  if (block.endsWith('\n')) return Buffer.from('\n');
+  return Buffer.from(block.endsWith('\r') ? '\r' : '\n\n');
+}
+
+// The lines of `data` joined by LF, one space after the colon left out.
+function payloadOf(block: string): string {
+  const data: string[] = [];
+  for (const line of block.split(/\r\n|\n|\r/)) {
+    if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5));
+  }
+  return data.join('\n');
+}
