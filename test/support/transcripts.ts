@@ -5,8 +5,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
-const own = join(root, 'test', 'fixtures', 'chat');
-const recordings = process.env.RECORDINGS_DIR ?? join(root, '..', 'shared', 'recordings');
+const own = join(root, 'test', 'fixtures');
+export const recordings = process.env.RECORDINGS_DIR ?? join(root, '..', 'shared', 'recordings');
+
+/** The wire formats of which there are transcripts. */
+export type Format = 'chat' | 'messages' | 'responses';
 
 export interface Transcript {
   name: string;
@@ -24,10 +27,21 @@ function transcriptsIn(folder: string): Transcript[] {
   }));
 }
 
-export function ownTranscripts(): Transcript[] {
-  return transcriptsIn(own);
+export function ownTranscripts(format: Format = 'chat'): Transcript[] {
+  return transcriptsIn(join(own, format));
 }
 
-export function recordedTranscripts(): Transcript[] {
-  return transcriptsIn(join(recordings, 'chat'));
+export function recordedTranscripts(format: Format = 'chat'): Transcript[] {
+  return transcriptsIn(join(recordings, format));
+}
+
+/** A recording of several calls as one stream for each; chat completions have one a file. */
+export function streamsOf(bytes: Buffer): Buffer[] {
+  const first = Buffer.from('event: response.created\n');
+  const starts: number[] = [];
+  for (let at = bytes.indexOf(first); at !== -1; at = bytes.indexOf(first, at + 1)) {
+    starts.push(at);
+  }
+  if (starts.length < 2) return [bytes];
+  return starts.map((start, i) => bytes.subarray(i === 0 ? 0 : start, starts[i + 1]));
 }

@@ -130,7 +130,9 @@ export abstract class EventReader implements BlockSink {
 
   #hold(block: Buffer): void {
     this.terminated = true;
-    this.terminator = block;
+    // The LF of its last CRLF may come only in the next chunk, which nobody reads.
+    const half = block.at(-1) === CR && block.includes(CRLF);
+    this.terminator = half ? Buffer.concat([block, LF]) : block;
   }
 
   #addRun(start: number, end: number): void {
@@ -150,6 +152,9 @@ export abstract class EventReader implements BlockSink {
   }
 }
 
+const CR = 13;
+const LF = Buffer.from('\n');
+const CRLF = '\r\n';
 const EMPTY = Buffer.alloc(0);
 const NOTHING: readonly Buffer[] = [];
 /** UTF-8's byte order mark, one character a byte. */

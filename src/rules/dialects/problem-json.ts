@@ -6,8 +6,7 @@ import type { JsonObject } from '../../core/json.js';
 
 export function problemJson(operation: Operation, problem: Problem, requestId: string): string {
   if (operation === 'messages') {
-    const error = { ...openaiError(problem), type: anthropicType(problem) };
-    return JSON.stringify({ type: 'error', error, request_id: requestId });
+    return JSON.stringify({ type: 'error', error: anthropicError(problem), request_id: requestId });
   }
   return JSON.stringify({ error: openaiError(problem), request_id: requestId });
 }
@@ -16,6 +15,11 @@ export function openaiError({ code, message, param, metadata }: Problem): JsonOb
   const error: JsonObject = { message, type: ERROR_CODES[code].type, param: param ?? null, code };
   if (metadata) error.metadata = metadata;
   return error;
+}
+
+/** Anthropic's names for what is wrong; code, param and metadata beside them, as for the others. */
+export function anthropicError(problem: Problem): JsonObject {
+  return { ...openaiError(problem), type: anthropicType(problem) };
 }
 
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
