@@ -163,7 +163,7 @@ describe.each(FORMATS)('mutated streams of %s', (format) => {
       const told = oracle(format, mutant);
       expect(told, `seed ${seed}`).toContainEqual([input, outputTokens(usage)]);
     }
-    expect(read).toBeGreaterThan(MUTANTS / 40);
+    expect(read).toBeGreaterThan(MUTANTS / 100);
   });
 });
 
