@@ -54,8 +54,8 @@ export class MessagesReader extends EventReader implements StreamReader {
     return this.finishReason !== null;
   }
 
-  protected readBlock(block: string): Fate {
-    const told = this.payload(block);
+  protected readBlock(bytes: Buffer, start: number, end: number): Fate {
+    const told = this.payload(bytes.toString('latin1', start, end));
     if (told === '') return 'pass';
     const event = this.parse(told);
     if (!event) return 'pass';

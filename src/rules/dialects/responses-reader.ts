@@ -50,8 +50,8 @@ export class ResponsesReader extends EventReader implements StreamReader {
     return this.terminated;
   }
 
-  protected readBlock(block: string): Fate {
-    const told = this.payload(block);
+  protected readBlock(bytes: Buffer, start: number, end: number): Fate {
+    const told = this.payload(bytes.toString('latin1', start, end));
     if (told === '') return 'pass';
     const event = this.parse(told);
     if (!event) return 'pass';
@@ -63,7 +63,7 @@ export class ResponsesReader extends EventReader implements StreamReader {
       this.#readEnd(event.response);
       return 'hold';
     }
-    this.#readEvent(event, block.length);
+    this.#readEvent(event, end - start);
     return 'pass';
   }
 
