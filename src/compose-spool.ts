@@ -8,7 +8,8 @@ import { diskFiles } from './drivers/log-files.js';
 import { openSpoolLog, type SpoolLog } from './stores/spool-log.js';
 
 const MIB = 1024 * 1024;
-const SEGMENT_BYTES = 64 * MIB;
+// Read back whole, at start and where the drain is far behind.
+const SEGMENT_BYTES = 8 * MIB;
 const LOG_BYTES_MAX = 4096 * MIB;
 const QUEUE_BYTES_MAX = 64 * MIB;
 const MEMORY_BYTES_MAX = 64 * MIB;

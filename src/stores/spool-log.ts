@@ -55,7 +55,8 @@ export class SpoolLog implements Spool, DrainSource {
     this.#open = new Map(found.open);
     this.#recovery = { orphans: found.orphans, replayedEvents: found.replayedEvents };
     this.#queue = new SpoolQueue(log, options.memoryBytesMax);
-    this.#queue.replay(found.replayFrom, found.last, found.replayedEvents, found.replayedBytes);
+    const { replay, replayedEvents, replayedBytes } = found;
+    if (replay) this.#queue.replay(replay.from, replay.last, replayedEvents, replayedBytes);
   }
 
   recover(): Recovery {

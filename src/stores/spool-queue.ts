@@ -41,11 +41,9 @@ export class SpoolQueue {
     return this.#readyBytes + this.#spilledBytes;
   }
 
-  /** From `next` to `last` all is to be read from disk; there is no `last` in a new log. */
-  replay(next: Position, last: Position | undefined, events: number, bytes: number): void {
-    if (!last) return;
-    // A segment 0 would mean a record that is not written yet.
-    this.#spilled = { next: next.segment === 0 ? { segment: 1, offset: 0 } : next, last };
+  /** What lies from `next` to `last` is to be read from disk. */
+  replay(next: Position, last: Position, events: number, bytes: number): void {
+    this.#spilled = { next, last };
     this.#spilledEvents = events;
     this.#spilledBytes = bytes;
   }

@@ -1,5 +1,5 @@
 // What a spool holds when it is opened: who was cut off, and where the drain goes on. Drained
-// records of about one segment are drained again, because a database that lost its last fsync may
+// records of a given length are drained again, because a database that lost its last fsync may
 // lack them. A record written twice (after a failed fsync) counts once.
 
 import { type Amounts, maxAmounts, NOTHING } from '../core/amount.js';
@@ -13,9 +13,8 @@ export interface Found {
   /** Where the record of each orphan lies. */
   open: ReadonlyMap<string, LogEntry>;
   drained: Position;
-  replayFrom: Position;
-  /** The last byte that was there. */
-  last: Position | undefined;
+  /** From the first event to be drained again to the last byte; undefined where there is none. */
+  replay: { from: Position; last: Position } | undefined;
   replayedEvents: number;
   replayedBytes: number;
 }
@@ -28,6 +27,7 @@ export async function recoverSpool(log: AppendLog, replayBytes: number): Promise
   const calls = new OpenCalls();
   let replayedEvents = 0;
   let replayedBytes = 0;
+  let from: Position | undefined;
   const first = Math.min(mark.openFrom, replayFrom.segment);
   for (const { number } of log.segments.filter((segment) => segment.number >= first)) {
     calls.nextSegment();
@@ -35,6 +35,7 @@ export async function recoverSpool(log: AppendLog, replayBytes: number): Promise
       const record = readRecord(text);
       calls.apply(record, entry);
       if (record.t !== 'ended' || isBefore(entry, replayFrom)) continue;
+      from ??= entry;
       replayedEvents += 1;
       replayedBytes += entry.bytes;
     }
@@ -43,16 +44,15 @@ export async function recoverSpool(log: AppendLog, replayBytes: number): Promise
     orphans: calls.orphans(),
     open: calls.entries(),
     drained: mark.drained,
-    replayFrom,
-    last: lastByte(log),
+    replay: from && { from, last: lastByte(log) },
     replayedEvents,
     replayedBytes,
   };
 }
 
-function lastByte(log: AppendLog): Position | undefined {
+function lastByte(log: AppendLog): Position {
   const segment = log.segments.at(-1);
-  return segment && { segment: segment.number, offset: segment.bytes - 1 };
+  return { segment: segment?.number ?? 0, offset: (segment?.bytes ?? 0) - 1 };
 }
 
 async function lastMark(log: AppendLog): Promise<{ drained: Position; openFrom: number }> {
@@ -64,12 +64,14 @@ async function lastMark(log: AppendLog): Promise<{ drained: Position; openFrom: 
   return { drained: START, openFrom: 0 };
 }
 
+/** So many bytes before what is not drained; it need not be where a record begins. */
 function replayStart(log: AppendLog, drained: Position, replayBytes: number): Position {
-  let bytes = 0;
+  let wanted = replayBytes;
   for (const segment of [...log.segments].reverse()) {
     if (segment.number > drained.segment) continue;
-    bytes += segment.number === drained.segment ? drained.offset : segment.bytes;
-    if (bytes >= replayBytes) return { segment: segment.number, offset: 0 };
+    const bytes = segment.number === drained.segment ? drained.offset : segment.bytes;
+    if (bytes >= wanted) return { segment: segment.number, offset: bytes - wanted };
+    wanted -= bytes;
   }
   return START;
 }

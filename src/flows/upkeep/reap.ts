@@ -33,6 +33,8 @@ export interface Reaper extends Repeated {
 const BATCH_MAX = 64;
 /** So that one sweep ends, whatever comes in meanwhile. */
 const BATCHES_MAX = 256;
+/** Of more holds than this in one sweep some are told as of an unknown project. */
+const NAMED_MAX = 1024;
 const UNKNOWN = 'unknown';
 
 export function createReaper(options: ReapOptions): Reaper {
@@ -42,10 +44,12 @@ export function createReaper(options: ReapOptions): Reaper {
   const sweep = async () => {
     await write(options, unwritten);
     const byProject = new Map<string, ReapResult>();
+    let projects: ReadonlyMap<string, string> | undefined;
     for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
       const ids = await options.ledger.overdue(BATCH_MAX);
       if (ids.length === 0) break;
-      const reaped = await reapBatch(options, ids, unwritten, byProject);
+      projects ??= await projectsOf(options.ledger);
+      const reaped = await reapBatch(options, ids, unwritten, projects, byProject);
       if (reaped === 0) break;
     }
     tell(log, byProject);
@@ -58,9 +62,9 @@ async function reapBatch(
   options: ReapOptions,
   ids: readonly string[],
   unwritten: UsageEvent[],
+  projects: ReadonlyMap<string, string>,
   byProject: Map<string, ReapResult>,
 ): Promise<number> {
-  const projects = await projectsOf(options.ledger, ids.length);
   const { results } = await options.ledger.reap(ids);
   let reaped = 0;
   for (const { id, answer, event, reclaimed = NOTHING } of results) {
@@ -86,9 +90,10 @@ async function write({ ledger, spool }: ReapOptions, unwritten: UsageEvent[]): P
   if (failure?.status === 'rejected') throw failure.reason;
 }
 
-// Holds come oldest lease first, so the overdue ones are the first of them.
-async function projectsOf(ledger: Ledger, count: number): Promise<Map<string, string>> {
-  const { holds } = await ledger.holds({ offset: 0, limit: count });
+// For the log: an ending of what was never sent has no event that names its project. Holds come
+// oldest lease first, so the overdue ones are the first of them.
+async function projectsOf(ledger: Ledger): Promise<ReadonlyMap<string, string>> {
+  const { holds } = await ledger.holds({ offset: 0, limit: NAMED_MAX });
   const projects = new Map<string, string>();
   for (const { id, stub } of holds) {
     const { projectId } = parseOwnJson<Stub>(stub).attribution;

@@ -76,9 +76,8 @@ test('events are drained in order, and those that were drained do not come again
 
   const next = await openSpoolLog(options(killed(files)));
   const ids = await drainAll(next);
-  expect(ids.slice(-41)).toEqual([...events.slice(60), events[0]].map((event) => event?.id));
-  // The segment in which the mark points is read from its beginning.
-  expect(ids.length).toBeLessThan(60);
+  expect(ids).toEqual([...events.slice(60), events[0]].map((event) => event?.id));
+  expect(ids).toHaveLength(41);
   expect(next.state()).toEqual({ pendingEvents: 0, pendingBytes: 0, full: false });
 });
 
@@ -91,7 +90,9 @@ test('at least the asked bytes of what was drained are drained again at a start'
   await spool.close();
   const again = await drainAll(await openSpoolLog(options(files, { replayBytes: 20_000 })));
   expect(again).toEqual(events.slice(-again.length).map(({ id }) => id));
-  expect(again.length * 1100).toBeGreaterThan(18_000);
+  // One event is about 1,100 bytes here, and marks lie between them.
+  expect(again.length).toBeGreaterThan(10);
+  expect(again.length).toBeLessThan(20);
 });
 
 test('what does not fit the memory is read back from disk, in order and without a gap', async () => {
