@@ -35,6 +35,12 @@ const WHO: readonly Column[] = [
   { name: 'model', type: 'text', value: ({ model }) => cut(model, 100) },
 ];
 
+const ATTEMPTS: Column = {
+  name: 'attempts',
+  type: 'integer',
+  value: ({ event }) => whole(event.reading?.attempts ?? 1),
+};
+
 export const USAGE_COLUMNS: readonly Column[] = [
   { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
   { name: 'kind', type: 'text', value: ({ event }) => event.kind },
@@ -81,11 +87,11 @@ export const USAGE_COLUMNS: readonly Column[] = [
     type: 'text',
     value: ({ event }) => cut(event.reading?.priceVersion ?? event.stub.priceVersion, 100),
   },
-  { name: 'attempts', type: 'integer', value: ({ event }) => whole(event.reading?.attempts ?? 1) },
+  ATTEMPTS,
   { name: 'ledger_epoch', type: 'bigint', value: ({ event }) => event.epoch },
   { name: 'ledger_seq', type: 'bigint', value: ({ event }) => event.seq },
   jsonb('lines', ({ event }) => event.lines),
-  jsonb('usage_classes', ({ event }) => event.reading?.usage ?? {}),
+  jsonb('usage_classes', ({ usage }) => usedClasses(usage)),
   jsonb('tags', ({ attribution }) => attribution.tags ?? {}),
   jsonb('attribution', ({ attribution: { tags, endUser, ...rest } }) => rest),
   jsonb('metadata', metadata),
@@ -110,15 +116,14 @@ export const TURN_COLUMNS: readonly Column[] = [
   },
 ];
 
-/** `turn_id` stands for the reservation here; SQL joins the turn. */
+/** The figures of a turn; its `turn_id` comes from the turn that the same statement inserts. */
 export const METRIC_COLUMNS: readonly Column[] = [
-  { name: 'turn_id', type: 'uuid', value: ({ event }) => event.id, select: 't.id' },
   reading('model_ms', 'integer', ({ modelMs }) => whole(modelMs)),
   reading('first_byte_ms', 'integer', ({ firstByteMs }) => whole(firstByteMs)),
   reading('estimated_input_tokens', 'bigint', (r) => whole(r.estimatedInputTokens)),
   reading('estimated_output_tokens', 'bigint', (r) => whole(r.estimatedOutputTokens)),
   { ...reading('held_usd', 'bigint', (r) => r.heldNanoUsd), select: usd('held_usd') },
-  { name: 'attempts', type: 'integer', value: ({ event }) => whole(event.reading?.attempts ?? 1) },
+  ATTEMPTS,
   reading('finish_reason', 'text', ({ finishReason }) => cut(finishReason, 50)),
 ];
 
@@ -135,13 +140,16 @@ function jsonb(name: string, value: (row: UsageRow) => unknown): Column {
   return { name, type: 'text', value: (row) => jsonText(value(row)), select: `e.${name}::jsonb` };
 }
 
+function usedClasses(usage: UsageRow['usage']): Record<string, number> {
+  return Object.fromEntries(Object.entries(usage).filter(([, count]) => count !== 0));
+}
+
 function metadata({ event }: UsageRow): Record<string, unknown> {
   const { stub, reading: read, reason } = event;
   return {
     request_id: stub.requestId,
     stream: stub.stream,
     ...(reason !== undefined && { reason }),
-    ...(read && { held_nano_usd: read.heldNanoUsd, finish_reason: read.finishReason }),
     ...(read && read.anomalies.length > 0 && { anomalies: read.anomalies }),
   };
 }

@@ -9,7 +9,6 @@ import type { AttributionBook, Resolved } from './attribution.js';
 import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
 import { rowKey, toRow, type UsageRow } from './row.js';
 import {
-  INSERT_METRICS,
   INSERT_TURNS,
   INSERT_USAGE,
   MIRROR_USED,
@@ -81,8 +80,7 @@ function moves(tx: Queryable, fresh: readonly Entry[]): Promise<unknown>[] {
   const tasks = tasksOf(fresh);
   const work: Promise<unknown>[] = [];
   if (calls.length > 0) {
-    work.push(tx.query(INSERT_TURNS, arrays(TURN_COLUMNS, calls)));
-    work.push(tx.query(INSERT_METRICS, arrays(METRIC_COLUMNS, calls)));
+    work.push(tx.query(INSERT_TURNS, arrays([...TURN_COLUMNS, ...METRIC_COLUMNS], calls)));
   }
   if (totals.length > 0) work.push(tx.query(MOVE_TOTALS, totalArrays(totals)));
   if (agents.length > 0) work.push(tx.query(MIRROR_USED, [agents]));

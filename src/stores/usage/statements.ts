@@ -18,27 +18,32 @@ order by e.reservation_id, e.kind
 on conflict (reservation_id, kind, usage_date) do nothing
 returning reservation_id as id, kind`;
 
-/** One call is one turn, whichever row of it comes first; a late one tells how it really ended. */
-export const INSERT_TURNS = `insert into turns (${names(TURN_COLUMNS)})
-select ${selects(TURN_COLUMNS)}
-from ${unnested(TURN_COLUMNS)}
-order by e.reservation_id
-on conflict (reservation_id) do update
-set status = excluded.status, ended_at = excluded.ended_at
-where turns.status = 'reaped'`;
-
-export const INSERT_METRICS = `insert into turn_metrics (${names(METRIC_COLUMNS)})
-select ${selects(METRIC_COLUMNS)}
-from ${unnested(METRIC_COLUMNS)}
-join turns t on t.reservation_id = e.turn_id
-order by t.id
+/**
+ * Params: the columns of turns, then those of their figures. One call is one turn, whichever row
+ * of it comes first; a late one tells how it really ended. The figures find their turn among those
+ * just written and never by a join with the whole table, which a cached plan would read.
+ */
+export const INSERT_TURNS = `with e as (
+  select * from ${unnested([...TURN_COLUMNS, ...METRIC_COLUMNS])}
+), written as (
+  insert into turns (${names(TURN_COLUMNS)})
+  select ${selects(TURN_COLUMNS)}
+  from e
+  order by e.reservation_id
+  on conflict (reservation_id) do update
+  set status = excluded.status, ended_at = excluded.ended_at
+  where turns.status = 'reaped'
+  returning id, reservation_id
+)
+insert into turn_metrics (turn_id, ${names(METRIC_COLUMNS)})
+select t.id, ${selects(METRIC_COLUMNS)}
+from e join written t on t.reservation_id = e.reservation_id
 on conflict (turn_id) do update
 set model_ms = excluded.model_ms, first_byte_ms = excluded.first_byte_ms,
   estimated_input_tokens = excluded.estimated_input_tokens,
   estimated_output_tokens = excluded.estimated_output_tokens,
   held_usd = excluded.held_usd, attempts = excluded.attempts,
-  finish_reason = excluded.finish_reason
-where turn_metrics.held_usd is null`;
+  finish_reason = excluded.finish_reason`;
 
 /** Params: envelopes, labels, units, committed, overrun, adjusted, last seq. */
 export const MOVE_TOTALS = `insert into envelope_totals as t
