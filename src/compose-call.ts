@@ -4,9 +4,10 @@ import { composeCounts } from './compose-counts.js';
 import { listedModels } from './compose-models.js';
 import { composeTargets, readCatalog } from './compose-targets.js';
 import type { Config, ProviderConfig } from './config.js';
-import type { Call } from './core/call.js';
+import type { Call, CallBody, Operation } from './core/call.js';
 import type { Clock } from './core/clock.js';
 import type { Envelope } from './core/envelope.js';
+import type { Refused } from './core/errors.js';
 import type { Log } from './core/log.js';
 import { formatUsd } from './core/money.js';
 import { createFailpoints } from './drivers/failpoints.js';
@@ -25,6 +26,14 @@ import { refusalOf } from './rules/budget/refusal.js';
 import { budgetHeaders } from './rules/budget/tightest.js';
 import { chat } from './rules/dialects/chat.js';
 import { readChatCall } from './rules/dialects/chat-call.js';
+import { completions } from './rules/dialects/completions.js';
+import { readCompletionsCall } from './rules/dialects/completions-call.js';
+import { embeddings } from './rules/dialects/embeddings.js';
+import { readEmbeddingsCall } from './rules/dialects/embeddings-call.js';
+import { messages } from './rules/dialects/messages.js';
+import { readMessagesCall } from './rules/dialects/messages-call.js';
+import { responses } from './rules/dialects/responses.js';
+import { readResponsesCall } from './rules/dialects/responses-call.js';
 import { openKeyVerifier } from './stores/api-keys.js';
 import type { Directory } from './stores/directory.js';
 import type { Ledger } from './stores/ledger/ledger.js';
@@ -47,6 +56,14 @@ export interface CallParts {
 }
 
 const CALLS_MAX = 20_000;
+
+const READERS: Record<Operation, (raw: Buffer) => CallBody | Refused> = {
+  chat: readChatCall,
+  completions: readCompletionsCall,
+  embeddings: readEmbeddingsCall,
+  messages: readMessagesCall,
+  responses: readResponsesCall,
+};
 
 export function composeCall(parts: CallParts) {
   const { config, clock, log, ledger, providers } = parts;
@@ -78,7 +95,7 @@ export function composeCall(parts: CallParts) {
         return done;
       },
       authenticate: authenticateCall,
-      readChatCall,
+      readCall: (operation, raw) => READERS[operation](raw),
     },
     {
       callsMax: CALLS_MAX,
@@ -115,7 +132,7 @@ type Rest = Omit<
 function composeRest({ config, clock, log, metrics, ledger, spool, live, owner }: CallParts): Rest {
   return {
     ...{ clock, log, ledger, spool, live, budgetHeaders },
-    dialects: { chat },
+    dialects: { chat, completions, embeddings, messages, responses },
     refuseNew: () => undefined,
     explain: refusalOf,
     usageNotAsked: new Set(),

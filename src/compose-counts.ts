@@ -1,11 +1,20 @@
 // Counts prompts and answers for the flow: exact where the model's tokenizer is public, and by
 // bytes, which no tokenizer exceeds, where it is not.
 
-import type { CallBody, Target } from './core/call.js';
+import type { Call } from './core/call.js';
 import type { Tokenizer } from './drivers/tokenizer.js';
 import type { CallDeps, InputCount } from './flows/call/deps.js';
-import { chatPieces, PUBLISHED_OVERHEADS, WIDE_OVERHEADS } from './rules/tokens/chat-pieces.js';
+import {
+  type ChatPieces,
+  chatPieces,
+  type Overheads,
+  PUBLISHED_OVERHEADS,
+  WIDE_OVERHEADS,
+} from './rules/tokens/chat-pieces.js';
 import { encodingOf } from './rules/tokens/encoding.js';
+import { messagesPieces } from './rules/tokens/messages-pieces.js';
+import { completionsPieces, embeddingsPieces } from './rules/tokens/prompt-pieces.js';
+import { responsesPieces } from './rules/tokens/responses-pieces.js';
 import type { TokenCounts } from './stores/token-counts.js';
 
 /** Held where a prompt names what is not in it and the model's window is not known either. */
@@ -16,10 +25,10 @@ export function composeCounts(
   counts: TokenCounts,
 ): Pick<CallDeps, 'countInput' | 'countText'> {
   return {
-    countInput(body: CallBody, target: Target): InputCount | Promise<InputCount> {
+    countInput(call, target): InputCount | Promise<InputCount> {
       const encoding = encodingOf(target.provider.name, target.model);
       const overheads = encoding ? PUBLISHED_OVERHEADS : WIDE_OVERHEADS;
-      const pieces = chatPieces(body.json, target.model, overheads);
+      const pieces = piecesOf(call, target.model, overheads);
       if (pieces.unbounded) {
         return { tokens: target.price?.contextTokens ?? UNBOUNDED_TOKENS, exact: false };
       }
@@ -34,4 +43,26 @@ export function composeCounts(
       return tokenizer.count(encoding, text);
     },
   };
+}
+
+/** What of a body is counted, by its wire format. */
+export function piecesOf(
+  { operation, body }: Pick<Call, 'operation' | 'body'>,
+  model: string,
+  overheads: Overheads,
+): ChatPieces {
+  const { json } = body;
+  const hosted = body.hostedTools !== undefined;
+  switch (operation) {
+    case 'chat':
+      return chatPieces(json, model, overheads);
+    case 'messages':
+      return messagesPieces(json, model, overheads, hosted);
+    case 'responses':
+      return responsesPieces(json, model, overheads, hosted);
+    case 'completions':
+      return completionsPieces(json);
+    case 'embeddings':
+      return embeddingsPieces(json);
+  }
 }

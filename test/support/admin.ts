@@ -82,7 +82,7 @@ export async function openAdmin(
           clock,
           log: QUIET,
           authenticate: identify,
-          readChatCall: () => {
+          readCall: () => {
             throw new Error('no call is made here');
           },
           handle: async () => undefined,

@@ -44,7 +44,7 @@ export async function openEdge(
       clock: realClock,
       log,
       authenticate,
-      readChatCall,
+      readCall: (_operation, raw) => readChatCall(raw),
       async handle(call) {
         calls.push(call);
         return (options.handle ?? answerOk)(call);

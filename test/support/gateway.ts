@@ -20,6 +20,8 @@ export interface StoryOptions {
   limits?: readonly Record<string, unknown>[];
   /** Further providers, each pointing to the scripted upstream. */
   providers?: readonly string[];
+  /** Providers by name with their dialect, likewise. */
+  dialects?: Readonly<Record<string, 'openai' | 'anthropic'>>;
   database?: (typeof KINDS)[number];
   env?: Record<string, string>;
 }
@@ -49,10 +51,15 @@ const TEST_PRICES = { input: 1, output: 4 };
 export async function startStory(options: StoryOptions = {}): Promise<Story> {
   const folder = await mkdtemp(join(tmpdir(), 'purser-story-'));
   const upstream = await openScriptedUpstream();
-  const names = ['scripted', ...(options.providers ?? [])];
+  const { dialects = {} } = options;
+  const names = ['scripted', ...(options.providers ?? []), ...Object.keys(dialects)];
   const provider = (name: string) => [
     name,
-    { dialect: 'openai', base_url: `${upstream.url}/${name}/v1`, allow_private: true },
+    {
+      dialect: dialects[name] ?? 'openai',
+      base_url: `${upstream.url}/${name}${dialects[name] === 'anthropic' ? '' : '/v1'}`,
+      allow_private: true,
+    },
   ];
   const config = {
     listen: { host: '127.0.0.1', port: 0 },

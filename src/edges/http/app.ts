@@ -3,6 +3,7 @@
 // not is 405; nothing is ever passed on unknown.
 
 import { type Context, type Handler, Hono } from 'hono';
+import type { Operation } from '../../core/call.js';
 import { type Problem, refuse } from '../../core/errors.js';
 import type { CallerDoors } from './caller-doors.js';
 import { answerProblem, answerText, type Exchange } from './exchange.js';
@@ -65,11 +66,21 @@ export function createApp(doors: Doors): App {
   };
 }
 
+const CALL_DOORS: readonly (readonly [string, Operation])[] = [
+  ['/chat/completions', 'chat'],
+  ['/completions', 'completions'],
+  ['/embeddings', 'embeddings'],
+  ['/responses', 'responses'],
+  ['/messages', 'messages'],
+];
+
 type Add = (method: Method, path: string, door: Door) => void;
 
 function addClientDoors(add: Add, { proxy, caller }: NonNullable<Doors['clients']>): void {
   for (const prefix of ['/v1', '/openai/v1', '']) {
-    add('POST', `${prefix}/chat/completions`, (exchange) => proxy.chat(exchange));
+    for (const [path, operation] of CALL_DOORS) {
+      add('POST', `${prefix}${path}`, (exchange) => proxy.call(exchange, operation));
+    }
     add('GET', `${prefix}/models`, (exchange) => caller.listModels(exchange));
     add('GET', `${prefix}/models/:id{.+}`, (exchange, context) =>
       caller.showModel(exchange, context.req.param('id') ?? ''),

@@ -3,6 +3,7 @@
 // is sent whole and the connection closed gently, or the reader would lose it to a reset.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Operation } from '../../core/call.js';
 import { ERROR_CODES, type Problem } from '../../core/errors.js';
 import { problemJson } from '../../rules/dialects/problem-json.js';
 
@@ -17,6 +18,8 @@ export interface Exchange {
   awaitsContinue: boolean;
   /** Whether this gateway takes no new calls any more. */
   readonly draining: () => boolean;
+  /** The wire format of the door, in which its errors are told; chat completions if unset. */
+  operation?: Operation;
 }
 
 const LINGER_BYTES_MAX = 64 * 1024;
@@ -36,8 +39,7 @@ export function answerProblem(exchange: Exchange, problem: Problem): void {
   const { status } = ERROR_CODES[problem.code];
   const retry = status === 402 ? { 'x-should-retry': 'false' } : {};
   const type = { 'content-type': 'application/json' };
-  // Every door here speaks the envelope of chat completions.
-  const text = problemJson('chat', problem, exchange.requestId);
+  const text = problemJson(exchange.operation ?? 'chat', problem, exchange.requestId);
   answerText(exchange, status, text, { ...type, ...retry, ...problem.headers });
 }
 

@@ -2,7 +2,7 @@
 // back becomes the error envelope. The key is looked at before the body is read, so that nobody
 // without one can make us hold megabytes.
 
-import type { Call, CallBody, Caller } from '../../core/call.js';
+import type { Call, CallBody, Caller, Operation } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
@@ -17,7 +17,8 @@ export interface ProxyDeps {
   /** Does the whole call and resolves when it is over; a refusal is answered here. */
   handle(call: Call): Promise<Refused | undefined>;
   authenticate(part: Pick<Call, 'credential' | 'claims'>): Caller | Refused;
-  readChatCall(raw: Buffer): CallBody | Refused;
+  /** Reads a body in the wire format of its door. */
+  readCall(operation: Operation, raw: Buffer): CallBody | Refused;
 }
 
 export interface ProxyOptions extends BodyOptions {
@@ -27,7 +28,7 @@ export interface ProxyOptions extends BodyOptions {
 
 export interface CallDoor {
   /** Resolves when the call is over, whatever came of it. */
-  chat(exchange: Exchange): Promise<void>;
+  call(exchange: Exchange, operation: Operation): Promise<void>;
   callsOpen(): number;
   /** The connection's reader has left: its calls end. */
   leave(exchange: Exchange): void;
@@ -38,8 +39,8 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
   const twins = new Set<string>();
   let open = 0;
 
-  const run = async (exchange: Exchange): Promise<Refused | undefined> => {
-    const read = await readCall(exchange, deps, options);
+  const run = async (exchange: Exchange, operation: Operation): Promise<Refused | undefined> => {
+    const read = await readCall(exchange, operation, deps, options);
     if (read === undefined || isRefused(read)) return read;
     const { incoming, outgoing, requestId } = exchange;
     const closing = (): Record<string, string> =>
@@ -60,7 +61,8 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
     }
   };
   return {
-    async chat(exchange) {
+    async call(exchange, operation) {
+      exchange.operation = operation;
       const busy = exchange.draining()
         ? DRAINING
         : open >= options.callsMax
@@ -69,7 +71,7 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
       if (busy) return answerProblem(exchange, busy);
       open += 1;
       try {
-        const refused = await run(exchange);
+        const refused = await run(exchange, operation);
         if (refused) answerProblem(exchange, refused.refused);
       } catch (error) {
         answerFailure(exchange, error, deps.log);
@@ -84,6 +86,7 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
 
 async function readCall(
   exchange: Exchange,
+  operation: Operation,
   deps: ProxyDeps,
   options: ProxyOptions,
 ): Promise<Omit<Call, 'sink'> | Refused | undefined> {
@@ -99,17 +102,17 @@ async function readCall(
   if (isRefused(maxCostNanoUsd)) return maxCostNanoUsd;
   const raw = await readBody(exchange, options);
   if (raw === undefined || isRefused(raw)) return raw;
-  const body = deps.readChatCall(raw);
+  const body = deps.readCall(operation, raw);
   if (isRefused(body)) return body;
   return {
-    operation: 'chat',
+    operation,
     requestId,
     arrivedMs,
     credential,
     claims: claimsOf(headers, body.endUser),
     ...(maxCostNanoUsd !== undefined && { maxCostNanoUsd }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
-    passHeaders: passHeadersOf(headers),
+    passHeaders: { ...DEFAULT_HEADERS[operation], ...passHeadersOf(headers) },
     body,
   };
 }
@@ -119,6 +122,11 @@ function answerFailure(exchange: Exchange, error: unknown, log: Log): void {
   if (exchange.outgoing.headersSent) exchange.outgoing.destroy();
   else answerProblem(exchange, FAILED);
 }
+
+// What a provider insists on and a client of another wire format cannot know.
+const DEFAULT_HEADERS: Partial<Record<Operation, Record<string, string>>> = {
+  messages: { 'anthropic-version': '2023-06-01' },
+};
 
 const TWIN = 'A call with this Idempotency-Key is still running.';
 const FAILED = refuse('internal_error', 'The gateway failed on this call.').refused;

@@ -2,7 +2,7 @@
 // need other rules as functions, and its own options. Nothing here is looked up elsewhere.
 
 import type { Amounts } from '../../core/amount.js';
-import type { Call, CallBody, Caller, Operation, Plan, Target } from '../../core/call.js';
+import type { Call, Caller, Operation, Plan, Target } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import type { Dialect } from '../../core/dialect.js';
 import type { Balance, Envelope } from '../../core/envelope.js';
@@ -83,7 +83,10 @@ export interface CallDeps {
   refuseNew(): Refused | undefined;
   authenticate(call: Call): Caller | Refused;
   plan(publicModel: string): Plan | Refused;
-  countInput(body: CallBody, target: Target): InputCount | Promise<InputCount>;
+  countInput(
+    call: Pick<Call, 'operation' | 'body'>,
+    target: Target,
+  ): InputCount | Promise<InputCount>;
   countText(text: string, target: Target): number | Promise<number>;
   /** Words and code of a refusal by the ledger. */
   explain(shortages: readonly Shortage[], envelopes: readonly Envelope[], nowMs: number): Refused;

@@ -2,8 +2,9 @@
 // the plan priced. What is held here is what the upstream is told as its bound.
 
 import { type Amounts, maxAmounts } from '../../core/amount.js';
-import type { Call, Caller, Estimate, Plan, Target } from '../../core/call.js';
+import type { Call, CallBody, Caller, Estimate, Plan, Target } from '../../core/call.js';
 import { type Refused, refuse } from '../../core/errors.js';
+import type { Price } from '../../core/price.js';
 import { NO_USAGE } from '../../core/usage.js';
 import { charge, chargeBound } from '../../rules/catalog/charge.js';
 import type { CallDeps, InputCount } from './deps.js';
@@ -14,11 +15,13 @@ export async function estimate(
   caller: Caller,
   plan: Plan,
 ): Promise<Estimate | Refused> {
+  const unbounded = refuseUnbounded(caller, call.body);
+  if (unbounded) return unbounded;
   let total: Estimate | undefined;
   for (const target of plan.targets) {
     const unpriced = refuseUnpriced(caller, target);
     if (unpriced) return unpriced;
-    const counted = deps.countInput(call.body, target);
+    const counted = deps.countInput(call, target);
     const input = typeof counted === 'object' && 'then' in counted ? await counted : counted;
     const one = estimateFor(deps, call, caller, target, input);
     if ('refused' in one) return one;
@@ -37,9 +40,7 @@ function estimateFor(
   const bound = outputBound(deps, call, caller, target, input);
   if ('refused' in bound) return bound;
   const { body } = call;
-  const nano = target.price
-    ? chargeBound(target.price, input.tokens, bound.tokens, body.choices)
-    : 0;
+  const nano = target.price ? boundOf(target.price, body, input.tokens, bound.tokens) : 0;
   return {
     inputTokens: input.tokens,
     inputExact: input.exact,
@@ -53,6 +54,27 @@ function estimateFor(
     },
     floor: promptAmounts(target, input.tokens),
   };
+}
+
+// Hosted tools are billed by the run, and a prompt that may be written to a cache at its dearer rate.
+function boundOf(price: Price, body: CallBody, input: number, output: number): number {
+  const cacheWrites = body.cacheWrites === true || price.cacheWrite5m !== undefined;
+  const webSearches = body.hostedTools?.webSearchesMax ?? 0;
+  return chargeBound(price, input, output, body.choices, { cacheWrites, webSearches });
+}
+
+// What has no bound cannot be held: in block mode it is refused.
+function refuseUnbounded(caller: Caller, body: CallBody): Refused | undefined {
+  const { hostedTools } = body;
+  if (!hostedTools || hostedTools.callsMax !== null) return undefined;
+  const strict = caller.envelopes.find(({ mode, limit }) => mode === 'block' && limit !== null);
+  if (!strict) return undefined;
+  return refuse(
+    'unsupported_parameter',
+    `Tools that the provider runs need a bound, because ${strict.scope} is a budget: ` +
+      'set max_tool_calls (responses) or max_uses (messages).',
+    { param: 'tools' },
+  );
 }
 
 /** What a prompt costs that was sent and brought nothing back. */
@@ -72,8 +94,9 @@ function outputBound(
   target: Target,
   input: InputCount,
 ): { tokens: number; sent: Estimate['boundSent'] } | Refused {
+  if (call.operation === 'embeddings') return { tokens: 0, sent: null };
   const own = call.body.outputBound;
-  const member = own?.member ?? target.provider.quirks.outputBoundMember;
+  const member = own?.member ?? boundMember(call, target);
   const agentMax = caller.modelConfig.max_tokens;
   const chosen =
     own?.tokens ??
@@ -94,6 +117,11 @@ function outputBound(
   const tokens = Math.min(chosen, room);
   const unchanged = own !== undefined && own.tokens === tokens;
   return { tokens, sent: unchanged ? null : { member, tokens } };
+}
+
+function boundMember({ operation }: Call, target: Target): string {
+  if (operation === 'responses') return 'max_output_tokens';
+  return operation === 'chat' ? target.provider.quirks.outputBoundMember : 'max_tokens';
 }
 
 // One body goes to every target of the plan, so the tightest bound is sent to all of them.
