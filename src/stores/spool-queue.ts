@@ -32,7 +32,7 @@ export class SpoolQueue {
     this.#bytesMax = bytesMax;
   }
 
-  /** Never 0 while there may be something on disk, also where a rewritten tail was counted twice. */
+  /** Never 0 while anything may be on disk, also where a rewritten tail was counted twice. */
   get events(): number {
     return this.#ready.length + (this.#spilled ? Math.max(1, this.#spilledEvents) : 0);
   }

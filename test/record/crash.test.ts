@@ -6,14 +6,16 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, inject, test } from 'vitest';
+import { beforeAll, expect, inject, test } from 'vitest';
 import { migrateUp } from '#src/drivers/migrate.js';
 import type { SpoolLog } from '#src/stores/spool-log.js';
 import { assertBooksBalance } from '../support/books.js';
-import { connectPostgres, eachDatabase } from '../support/databases.js';
+import { connectPostgres, eachDatabase, warmPglite } from '../support/databases.js';
 import { usageEvent, usageEvents } from '../support/events.js';
 import { type Server, startPostgres } from '../support/programs.js';
 import { openUpkeep } from '../support/upkeep.js';
+
+beforeAll(warmPglite, 120_000);
 
 // 5 here; `TRIAL_CYCLES=300` for the trials.
 const CYCLES = Number(process.env.TRIAL_CYCLES ?? 5);

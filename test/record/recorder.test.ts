@@ -1,6 +1,6 @@
 // What the recorder promises of rows, totals, mirrors and of events that SQL refuses.
 
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { uuidV7 } from '#src/core/id.js';
 import type { UsageEvent } from '#src/core/usage-event.js';
 import type { Database } from '#src/drivers/database.js';
@@ -8,9 +8,11 @@ import { recordEvents } from '#src/stores/usage/record.js';
 import { usageRow, usageRows } from '#src/stores/usage/rows.js';
 import { readTotals, readWatermark } from '#src/stores/usage/totals.js';
 import { assertBooksBalance } from '../support/books.js';
-import { eachDatabase, freshPostgres } from '../support/databases.js';
+import { eachDatabase, freshPostgres, warmPglite } from '../support/databases.js';
 import { LINES, reading, STUB, usageEvent, usageEvents } from '../support/events.js';
 import { insertWho, testBook, testRecorder, WHO } from '../support/usage.js';
+
+beforeAll(warmPglite, 120_000);
 
 const ALL_WORDS = {
   userId: WHO.user,

@@ -1,6 +1,6 @@
 // What runs beside the calls: beats, the reaper, the rebuild, reconcile and retention.
 
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { NOTHING } from '#src/core/amount.js';
 import { uuidV7 } from '#src/core/id.js';
 import { realClock } from '#src/drivers/clock.js';
@@ -12,13 +12,15 @@ import type { Ledger } from '#src/stores/ledger/ledger.js';
 import { createMemoryLedger } from '#src/stores/ledger/memory-ledger.js';
 import { createUsageStore } from '#src/stores/usage/usage.js';
 import { assertBooksBalance } from '../support/books.js';
-import { eachDatabase } from '../support/databases.js';
+import { eachDatabase, warmPglite } from '../support/databases.js';
 import { amounts, LINES, STUB, sentRecord, usageEvent, usageEvents } from '../support/events.js';
 import { testLog } from '../support/log.js';
 import { fakeFiles } from '../support/log-files.js';
 import { manualClock } from '../support/manual-clock.js';
 import { openTestSpool, openUpkeep, type Upkeep } from '../support/upkeep.js';
 import { insertWho, testRecorder, WHO } from '../support/usage.js';
+
+beforeAll(warmPglite, 120_000);
 
 const NOW_MS = Date.UTC(2026, 10, 21, 9, 41);
 const LEASE_MS = 2000;
