@@ -3,7 +3,7 @@
 
 import type { Sink } from '../../core/sink.js';
 import type { UpstreamFailure } from '../../core/upstream.js';
-import type { Exchange } from './exchange.js';
+import { type Consumer, type Exchange, guarded } from './exchange.js';
 
 export type AnswerEnd =
   | { kind: 'whole'; body: Buffer }
@@ -16,7 +16,7 @@ export function readAnswer(
   bytesMax: number,
   writeHead: () => void,
 ): Promise<AnswerEnd> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     let passing = false;
@@ -25,7 +25,7 @@ export function readAnswer(
       exchange.pause();
       sink.onDrain(() => exchange.resume());
     };
-    exchange.attach({
+    const consumer: Consumer = {
       onBytes(chunk) {
         if (passing) return pass(chunk);
         chunks.push(chunk);
@@ -38,6 +38,7 @@ export function readAnswer(
       onEnd: () =>
         resolve(passing ? { kind: 'passed_on' } : { kind: 'whole', body: Buffer.concat(chunks) }),
       onFail: (failure) => resolve({ kind: 'died', failure }),
-    });
+    };
+    exchange.attach(guarded(consumer, reject));
   });
 }

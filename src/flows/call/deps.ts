@@ -6,7 +6,7 @@ import type { Call, Caller, Operation, Plan, Target } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import type { Dialect } from '../../core/dialect.js';
 import type { Balance, Envelope } from '../../core/envelope.js';
-import type { Refused } from '../../core/errors.js';
+import type { ErrorCode, Refused } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
@@ -48,7 +48,7 @@ export interface LiveCall {
   /** Its hold as it is now, to be put back into a ledger that was lost. */
   hold(): OpenHold;
   /** Ends the call from outside: its hold is gone, its key was revoked, the process drains. */
-  abort(reason: string): void;
+  abort(code: ErrorCode, reason: string): void;
 }
 
 /** What is told of a call once it is over: a log line and a few counters. */

@@ -1,30 +1,33 @@
 // How a call ends that brought no answer: released where nothing can be billed, finalized where
 // something may be, and told to the client in one way.
 
-import { type Refused, refuse } from '../../core/errors.js';
-import { NO_USAGE } from '../../core/usage.js';
+import { ERROR_CODES, type Refused, refuse } from '../../core/errors.js';
+import { NO_USAGE, type Usage } from '../../core/usage.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Head } from './exchange.js';
 import { finalize } from './finalize.js';
 import { answerHeaders, passedHeaders } from './headers.js';
-import { type Passage, plus, spendSoFar } from './passage.js';
+import { type Passage, spendSoFar } from './passage.js';
 import { record, releaseUnbilled } from './record.js';
 import { summarise, summariseRefusal } from './summary.js';
 
-/** The upstream's own refusal goes to the client as it is; nothing is charged. */
+/** The upstream's own refusal goes to the client as it is; nothing is charged for it. */
 export async function passOn(passage: Passage, head: Head): Promise<undefined> {
   const { call } = passage;
-  const billed = await endUnanswered(passage, 'upstream_died');
-  if (!billed) summariseRefusal(passage.deps, call, refuse('upstream_error', ''), head.status);
+  await endUnanswered(passage, 'upstream_died');
+  const { settlement } = passage;
+  if (settlement) summarise(passage, settlement, { status: head.status });
+  else summariseRefusal(passage.deps, call, refuse('upstream_error', ''), head.status);
   if (call.sink.left) {
     call.sink.destroy();
     return undefined;
   }
-  const balances = passage.admission.reserved.balances;
+  const balances = settlement?.balances ?? passage.admission.reserved.balances;
+  const cost = settlement?.reading.costNanoUsd ?? 0;
   const body = head.body ?? Buffer.alloc(0);
   call.sink.head(head.status, {
     ...passedHeaders(head),
-    ...answerHeaders(passage, balances, billed ? undefined : 0),
+    ...answerHeaders(passage, balances, cost),
     'content-length': String(body.length),
   });
   call.sink.end(body);
@@ -32,21 +35,25 @@ export async function passOn(passage: Passage, head: Head): Promise<undefined> {
 }
 
 /**
- * Nothing came back: what may be billed is booked and written down (true), and what is not gives
- * its hold back (false).
+ * Nothing came back: what may be billed is booked and written down, and what is not gives its hold
+ * back. `used` is what the last attempt may be billed for, beside those before it.
  */
-export async function endUnanswered(passage: Passage, outcome: Outcome): Promise<boolean> {
-  if (passage.billed.tokens === 0 && passage.billed.nano_usd === 0) {
+export async function endUnanswered(
+  passage: Passage,
+  outcome: Outcome,
+  used: Usage = NO_USAGE,
+): Promise<void> {
+  const { billed } = passage;
+  if (billed.tokens === 0 && billed.nano_usd === 0 && used === NO_USAGE) {
     await releaseUnbilled(passage);
-    return false;
+    return;
   }
   await passage.sent;
-  const metered = { usage: { ...NO_USAGE }, source: 'estimated' as const };
-  const ended = { metered, outcome, finishReason: null, anomalies: [] };
-  const settlement = await finalize(passage, ended);
+  const metered = { usage: used, source: 'estimated' as const };
+  const settlement = await finalize(passage, {
+    ...{ metered, outcome, finishReason: null, anomalies: [] },
+  });
   await record(passage, settlement);
-  summarise(passage, settlement, { status: outcome === 'client_left' ? 499 : 502 });
-  return true;
 }
 
 /**
@@ -55,14 +62,20 @@ export async function endUnanswered(passage: Passage, outcome: Outcome): Promise
  */
 export async function endLeft(passage: Passage): Promise<void> {
   const { call, estimate } = passage;
+  let used: Usage = NO_USAGE;
   if (passage.sentAttempt === passage.attempts) {
-    const spent = call.body.stream ? estimate.floor : { ...estimate.hold, concurrency: 0 };
-    passage.billed = plus(passage.billed, spent);
+    const output = call.body.stream ? 0 : estimate.outputTokensMax * call.body.choices;
+    used = { ...NO_USAGE, input: estimate.inputTokens, output, requests: 1 };
   }
-  const billed = await endUnanswered(passage, 'client_left');
-  if (!billed) summariseRefusal(passage.deps, call, refuse('request_timeout', ''), 499);
+  await endUnanswered(passage, 'client_left', used);
+  const { settlement } = passage;
+  if (settlement) summarise(passage, settlement, { status: LEFT });
+  else summariseRefusal(passage.deps, call, refuse('request_timeout', ''), LEFT);
   call.sink.destroy();
 }
+
+// What logs of other proxies call a client that closed its request.
+const LEFT = 499;
 
 /** After a fault of our own: the hold must end all the same, at what was seen. */
 export async function rescue(passage: Passage): Promise<void> {
@@ -78,12 +91,16 @@ export async function rescue(passage: Passage): Promise<void> {
 
 /** A refusal after admission: the edge writes it, unless bytes are out already. */
 export function refused(passage: Passage, refusal: Refused): Refused | undefined {
-  const { call, deps, admission } = passage;
+  const { call, deps, admission, settlement } = passage;
+  const { status } = ERROR_CODES[refusal.refused.code];
+  if (settlement) summarise(passage, settlement, { status });
+  else summariseRefusal(deps, call, refusal);
   if (call.sink.headSent || call.sink.left) {
     call.sink.destroy();
     return undefined;
   }
-  const told = answerHeaders(passage, admission.reserved.balances);
+  const balances = settlement?.balances ?? admission.reserved.balances;
+  const told = answerHeaders(passage, balances, settlement?.reading.costNanoUsd);
   const headers = { ...told, ...refusal.refused.headers };
-  return summariseRefusal(deps, call, { refused: { ...refusal.refused, headers } });
+  return { refused: { ...refusal.refused, headers } };
 }

@@ -33,6 +33,25 @@ export interface Exchange {
   abort(): void;
 }
 
+/**
+ * A fault of ours in a callback is the call's, not the wire's: thrown there it would be taken for
+ * a failure of the upstream, or end the process.
+ */
+export function guarded(consumer: Consumer, fail: (error: unknown) => void): Consumer {
+  const guard = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  return {
+    onBytes: (chunk) => guard(() => consumer.onBytes(chunk)),
+    onEnd: () => guard(() => consumer.onEnd()),
+    onFail: (failure) => guard(() => consumer.onFail(failure)),
+  };
+}
+
 const BAD_BODY_BYTES_MAX = 1024 * 1024;
 
 export function isFailure(value: Head | UpstreamFailure): value is UpstreamFailure {

@@ -2,11 +2,10 @@
 // by then the provider has charged: any amount is taken, and a ledger that cannot answer leaves
 // the event to the spool, from which it is booked later.
 
-import type { Balance } from '../../core/envelope.js';
 import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
 import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import { amountsOf, type Metered } from './meter.js';
-import { type Passage, plus } from './passage.js';
+import { type Passage, plus, type Settlement } from './passage.js';
 
 export interface Ended {
   metered: Metered;
@@ -15,15 +14,13 @@ export interface Ended {
   anomalies: readonly string[];
 }
 
-export interface Settlement {
-  /** What must be written down; absent if the ledger had booked the call before. */
-  event: UsageEvent | undefined;
-  custodian: 'outbox' | 'none';
-  balances: readonly Balance[];
-  reading: Reading;
+export async function finalize(passage: Passage, ended: Ended): Promise<Settlement> {
+  const settlement = await book(passage, ended);
+  passage.settlement = settlement;
+  return settlement;
 }
 
-export async function finalize(passage: Passage, ended: Ended): Promise<Settlement> {
+async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   const { deps, admission } = passage;
   const { id } = admission.reserved;
   const actual = plus(passage.billed, amountsOf(passage.target, ended.metered.usage));

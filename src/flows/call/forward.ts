@@ -42,7 +42,7 @@ export async function forward(passage: Passage): Promise<Forwarded> {
 
 // An attempt that timed out may be billed: the next one needs that much more, or there is none.
 async function mayTryNext(passage: Passage, billed: boolean): Promise<boolean> {
-  if (passage.abortReason !== undefined) return false;
+  if (passage.overruled) return false;
   if (!billed) return true;
   const { deps, admission, estimate } = passage;
   const floor = plus(passage.billed, estimate.floor);
@@ -83,10 +83,7 @@ async function attempt(passage: Passage, target: Target, retried = false): Promi
   call.sink.onLeave(() => leave(passage, exchange));
   const head = await exchange.head;
   if (isFailure(head)) return afterFailure(passage, target, head);
-  if (head.status >= 200 && head.status < 300) {
-    deps.health.succeeded(target.id);
-    return { kind: 'answering', head };
-  }
+  if (head.status >= 200 && head.status < 300) return { kind: 'answering', head };
   if (askUsage && !retried && namesStreamOptions(head)) {
     deps.usageNotAsked.add(target.id);
     return attempt(passage, target, true);
@@ -104,7 +101,10 @@ function leave(passage: Passage, exchange: Exchange): void {
 
 function afterStatus(passage: Passage, target: Target, head: Head): Step {
   const name = target.provider.name;
-  if (PASSED_STATUSES.has(head.status)) return { kind: 'passed', head };
+  if (PASSED_STATUSES.has(head.status)) {
+    passage.deps.health.succeeded(target.id);
+    return { kind: 'passed', head };
+  }
   const next = (refusal: Refused): Step => ({
     kind: 'next',
     refusal,
@@ -119,19 +119,30 @@ function afterStatus(passage: Passage, target: Target, head: Head): Step {
     }
     return next(refuse('upstream_error', `${name} answered 429.`));
   }
-  if (head.status === 401 || head.status === 403) {
-    const message = `${name} refused Purser's credential with ${head.status}; check its api_key.`;
-    return next(refuse('upstream_error', message));
+  // Neither another provider nor another try mends these: an operator has to.
+  const wrong = misconfigured(name, head.status);
+  if (wrong) {
+    passage.deps.health.failed(target.id);
+    return { kind: 'failed', refusal: wrong, outcome: 'upstream_died' };
   }
   return next(refuse('upstream_error', `${name} answered ${head.status}.`));
+}
+
+function misconfigured(name: string, status: number): Refused | undefined {
+  if (status === 401 || status === 403) {
+    const message = `${name} refused Purser's credential with ${status}; check its api_key.`;
+    return refuse('upstream_error', message);
+  }
+  if (status < 300 || status >= 400) return undefined;
+  const message = `${name} answered with a redirect (${status}); check its base_url.`;
+  return refuse('upstream_error', message);
 }
 
 function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure): Step {
   const name = target.provider.name;
   if (failure.kind === 'aborted') {
-    if (passage.abortReason === undefined) return { kind: 'client_left' };
-    const refusal = refuse('draining', `The call was ended: ${passage.abortReason}.`);
-    return { kind: 'failed', refusal, outcome: 'upstream_died' };
+    if (!passage.overruled) return { kind: 'client_left' };
+    return { kind: 'failed', refusal: passage.overruled, outcome: 'upstream_died' };
   }
   if (failure.kind === 'first_byte_timeout') {
     const refusal = refuse('upstream_timeout', `${name} sent no first byte in time.`);
@@ -141,7 +152,8 @@ function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure
     const refusal = refuse('upstream_timeout', `${name} could not be connected to in time.`);
     return { kind: 'next', refusal, outcome: 'upstream_timeout', billed: false };
   }
-  const refusal = refuse('upstream_error', `${name} cannot be reached: ${failure.message}.`);
+  const what = failure.sent ? 'broke off' : 'cannot be reached';
+  const refusal = refuse('upstream_error', `${name} ${what}: ${failure.message}.`);
   return { kind: 'next', refusal, outcome: 'upstream_died', billed: failure.sent };
 }
 

@@ -33,7 +33,7 @@ export function createHandle(deps: CallDeps): Handle {
     const passage = openPassage(deps, call, caller, plan, estimated, admission);
     const stopBeat = beatFor(passage);
     const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
-      abort(passage, TOO_LONG),
+      abort(passage, 'upstream_timeout', TOO_LONG),
     );
     try {
       return await pass(passage);

@@ -31,7 +31,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
       beats.add({
         id,
         seen: () => call.seen(),
-        abort: (ending) => call.abort(`its hold was ${ending}`),
+        abort: (ending) => call.abort('ledger_unavailable', `its hold was ${ending}`),
       });
       return () => {
         calls.delete(id);
@@ -39,7 +39,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
       };
     },
     endAll(reason) {
-      for (const call of calls.values()) call.abort(reason);
+      for (const call of calls.values()) call.abort('draining', reason);
     },
     holds: () => [...calls.values()].map((call) => call.hold()),
     endRevoked(snapshot) {
@@ -49,7 +49,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
         if (key.revokedAtMs === null && key.disabledAtMs === null) good.add(key.id);
       }
       for (const call of calls.values()) {
-        if (!good.has(call.keyId)) call.abort('its key was revoked');
+        if (!good.has(call.keyId)) call.abort('key_revoked', 'its key was revoked');
       }
     },
   };

@@ -47,7 +47,12 @@ export function createMeter(
     if (text === '') return;
     const tokens = countText(text);
     if (typeof tokens === 'number') counted += tokens;
-    else counting = Promise.all([counting, tokens.then(addLate)]);
+    else {
+      counting = Promise.all([counting, tokens.then(addLate)]);
+      // Whoever awaits the end hears of a count that failed; until then nobody does, and a
+      // rejection that nobody hears ends the process.
+      counting.catch(() => undefined);
+    }
   };
   const soFar = (): Usage =>
     source.usage ?? {

@@ -3,7 +3,9 @@
 
 import { type Amounts, maxAmounts, NOTHING } from '../../core/amount.js';
 import type { Call, Caller, Estimate, Plan, Target } from '../../core/call.js';
-import type { Refused } from '../../core/errors.js';
+import type { Balance } from '../../core/envelope.js';
+import { type ErrorCode, type Refused, refuse } from '../../core/errors.js';
+import type { Reading, UsageEvent } from '../../core/usage-event.js';
 import { LedgerUnavailable, type OpenHold } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import type { Exchange } from './exchange.js';
@@ -33,13 +35,22 @@ export interface Passage {
   dispatchedMs: number;
   firstByteMs: number | null;
   lastByteMs: number | null;
-  /** Why the call was ended from outside, if it was. */
-  abortReason: string | undefined;
-  /** A refusal of the flow itself that overrules what the upstream did. */
+  /** What was booked, once it is. */
+  settlement: Settlement | undefined;
+  /** Why we ended the call, if we did: the client is told this, whatever the upstream did. */
   overruled: Refused | undefined;
 }
 
-/** `gone`: the hold was ended by somebody else; `unwritten`: the log took nothing. */
+/** What was booked of a call. */
+export interface Settlement {
+  /** What must be written down; absent if the ledger had booked the call before. */
+  event: UsageEvent | undefined;
+  custodian: 'outbox' | 'none';
+  balances: readonly Balance[];
+  reading: Reading;
+}
+
+/** `gone`: the hold was ended by somebody else; `unwritten`: log or ledger failed on it. */
 export type SentMark = 'marked' | 'gone' | 'unwritten';
 
 export function openPassage(
@@ -69,7 +80,7 @@ export function openPassage(
     dispatchedMs: 0,
     firstByteMs: null,
     lastByteMs: null,
-    abortReason: undefined,
+    settlement: undefined,
     overruled: undefined,
   };
 }
@@ -79,9 +90,9 @@ export function beatFor(passage: Passage): () => void {
   return passage.deps.live.open({
     id: passage.admission.reserved.id,
     keyId: passage.caller.keyId,
-    seen: () => (passage.sent ? spendSoFar(passage) : NOTHING),
+    seen: () => seenOf(passage),
     hold: () => holdNow(passage),
-    abort: (reason) => abort(passage, reason),
+    abort: (code, reason) => abort(passage, code, reason),
   });
 }
 
@@ -95,15 +106,29 @@ function holdNow(passage: Passage): OpenHold {
     phase: passage.sent ? 'sent' : 'held',
     lines: lines.map((line) => ({ ...line, amount: held[line.unit] })),
     floor: passage.sent ? plus(passage.billed, estimate.floor) : NOTHING,
-    seen: passage.sent ? spendSoFar(passage) : NOTHING,
+    seen: seenOf(passage),
     leaseEndsAtMs: deps.ledger.nowMs() + leaseMs,
     stub: admission.stub,
   };
 }
 
+// One beat is for all calls: the fault of one must not keep the others from their leases.
+function seenOf(passage: Passage): Amounts {
+  if (!passage.sent) return NOTHING;
+  try {
+    return spendSoFar(passage);
+  } catch (error) {
+    const { id } = passage.admission.reserved;
+    passage.deps.log.error({ id, error }, 'a call could not be metered and is ended');
+    passage.metered = () => NOTHING;
+    abort(passage, 'internal_error', 'it could not be metered');
+    return spendSoFar(passage);
+  }
+}
+
 /** Ends the call from outside; what passed until now is booked. */
-export function abort(passage: Passage, reason: string): void {
-  passage.abortReason ??= reason;
+export function abort(passage: Passage, code: ErrorCode, reason: string): void {
+  passage.overruled ??= refuse(code, `The call was ended: ${reason}.`);
   passage.exchange?.abort();
 }
 
@@ -144,8 +169,10 @@ export function markSent(passage: Passage): Promise<SentMark> {
     .then((reply): SentMark => (reply.answer === 'GONE' ? 'gone' : 'marked'))
     .catch((error: unknown): SentMark => {
       // A stream that is under way goes on while the ledger is away; its event waits in the spool.
-      if (!(error instanceof LedgerUnavailable)) throw error;
-      return 'marked';
+      if (error instanceof LedgerUnavailable) return 'marked';
+      // Nobody awaits this yet, so that a throw from here would end the process.
+      deps.log.error({ id: reserved.id, error }, 'the ledger failed on a call that was sent');
+      return 'unwritten';
     });
   return Promise.all([written, told]).then(([disk, ledger]) => (disk === 'marked' ? ledger : disk));
 }

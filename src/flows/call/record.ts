@@ -1,8 +1,7 @@
 // Makes the usage event durable before the client's last byte. Where the outbox keeps it too, a
 // written record is enough; else it is fsynced.
 
-import type { Settlement } from './finalize.js';
-import type { Passage } from './passage.js';
+import type { Passage, Settlement } from './passage.js';
 
 /** False: the log took nothing, so the client must not be told that all is well. */
 export async function record(passage: Passage, settlement: Settlement): Promise<boolean> {

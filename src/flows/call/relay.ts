@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.js';
 import type { StreamReader } from '../../core/dialect.js';
 import type { Sink } from '../../core/sink.js';
 import type { UpstreamFailure } from '../../core/upstream.js';
-import type { Exchange } from './exchange.js';
+import { type Consumer, type Exchange, guarded } from './exchange.js';
 
 /** How the stream ended, before its terminator. */
 export type StreamEnd =
@@ -28,7 +28,7 @@ export function relayStream(
   sink: Sink,
   options: RelayOptions,
 ): Promise<StreamEnd> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let over = false;
     let started = false;
     let stopStall: (() => void) | undefined;
@@ -57,15 +57,13 @@ export function relayStream(
     };
     const send = (pieces: readonly Buffer[]): void => {
       if (pieces.length === 0) return;
-      if (!started) {
-        started = true;
-        options.onFirstByte();
-      }
+      if (!started) options.onFirstByte();
+      started = true;
       let flowing = true;
       for (const piece of pieces) flowing = sink.write(piece) && flowing;
       if (!flowing) slow();
     };
-    exchange.attach({
+    const consumer: Consumer = {
       onBytes(chunk) {
         if (over) return;
         send(reader.push(chunk));
@@ -81,7 +79,8 @@ export function relayStream(
         if (failure.kind === 'aborted' && sink.left) return finish({ kind: 'client_left' });
         finish({ kind: 'died', failure, message: failure.message });
       },
-    });
+    };
+    exchange.attach(guarded(consumer, reject));
   });
 }
 

@@ -5,12 +5,13 @@ import type { Dialect } from '../../core/dialect.js';
 import { available } from '../../core/envelope.js';
 import { CodedError, refuse } from '../../core/errors.js';
 import { formatUsd } from '../../core/money.js';
+import type { UpstreamFailure } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Exchange, Head } from './exchange.js';
-import { finalize, type Settlement } from './finalize.js';
+import { finalize } from './finalize.js';
 import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
 import { createMeter } from './meter.js';
-import type { Passage } from './passage.js';
+import type { Passage, Settlement } from './passage.js';
 import { record } from './record.js';
 import { relayStream, type StreamEnd } from './relay.js';
 
@@ -39,7 +40,7 @@ export async function answerStream(
     onChunk: () => deps.failpoint('chunk'),
   });
   passage.lastByteMs = deps.clock.elapsedMs();
-  if (end.kind === 'died') deps.health.failed(target.id);
+  tellHealth(passage, end);
   const settlement = await finalize(passage, {
     metered: await meter.finish(),
     outcome: outcomeOf(end),
@@ -58,12 +59,19 @@ export async function sentIsKept(passage: Passage, exchange: Exchange): Promise<
   const mark = await passage.sent;
   if (mark === undefined || mark === 'marked') return;
   exchange.abort();
-  if (mark === 'gone') {
-    passage.abortReason ??= 'its hold had ended';
-    return;
-  }
-  passage.abortReason ??= 'the usage log is unavailable';
-  passage.overruled = refuse('usage_log_unavailable', 'The usage log could not be written.');
+  passage.overruled ??=
+    mark === 'gone'
+      ? refuse('ledger_unavailable', 'The call was ended: its hold had ended.')
+      : refuse('usage_log_unavailable', 'The usage log could not be written.');
+}
+
+/** An answer that breaks off is a failure of its target, unless we broke it off ourselves. */
+export function tellHealth(
+  { deps, target }: Passage,
+  end: { kind: string; failure?: UpstreamFailure | undefined },
+): void {
+  if (end.kind !== 'died') deps.health.succeeded(target.id);
+  else if (end.failure?.kind !== 'aborted') deps.health.failed(target.id);
 }
 
 function outcomeOf(end: StreamEnd): Outcome {
@@ -92,8 +100,9 @@ function endStream(
     throw new CodedError('upstream_error', `${target.provider.name} broke off: ${end.message}.`);
   }
   if (state.told) return sink.end();
-  const message = `${target.provider.name} broke off: ${passage.abortReason ?? end.message}.`;
-  sink.end(dialect.writeFailure({ code: 'upstream_error', message }));
+  const message = `${target.provider.name} broke off: ${end.message}.`;
+  const { refused } = passage.overruled ?? refuse('upstream_error', message);
+  sink.end(dialect.writeFailure(refused));
 }
 
 function costComment(settlement: Settlement): string {

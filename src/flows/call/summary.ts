@@ -4,8 +4,7 @@ import type { Call } from '../../core/call.js';
 import { ERROR_CODES, type Refused } from '../../core/errors.js';
 import { inputTokens, outputTokens } from '../../core/usage.js';
 import type { CallDeps } from './deps.js';
-import type { Settlement } from './finalize.js';
-import type { Passage } from './passage.js';
+import type { Passage, Settlement } from './passage.js';
 
 export function summarise(
   passage: Passage,

@@ -7,12 +7,12 @@ import { isJsonObject, parseJson } from '../../core/json.js';
 import { NO_USAGE } from '../../core/usage.js';
 import { type AnswerEnd, readAnswer } from './answer.js';
 import type { Exchange, Head } from './exchange.js';
-import { finalize, type Settlement } from './finalize.js';
+import { finalize } from './finalize.js';
 import { answerHeaders, passedHeaders } from './headers.js';
 import type { Metered } from './meter.js';
-import type { Passage } from './passage.js';
+import type { Passage, Settlement } from './passage.js';
 import { record } from './record.js';
-import { sentIsKept } from './stream-answer.js';
+import { sentIsKept, tellHealth } from './stream-answer.js';
 
 export async function answerWhole(
   passage: Passage,
@@ -29,6 +29,7 @@ export async function answerWhole(
     sink.head(head.status, { ...passedHeaders(head), ...answerHeaders(passage, balances) });
   });
   passage.lastByteMs = deps.clock.elapsedMs();
+  tellHealth(passage, end);
   const reading = readingOf(passage, dialect, end);
   const settlement = await finalize(passage, {
     metered: meteredWhole(passage, end, reading),
@@ -78,15 +79,14 @@ function send(
   settlement: Settlement,
   written: boolean,
 ): void {
-  const { call, target, deps } = passage;
+  const { call, target } = passage;
   const { sink } = call;
   if (sink.left) return sink.destroy();
   if (end.kind === 'passed_on') return written ? sink.end() : sink.destroy();
   if (end.kind === 'died') {
-    deps.health.failed(target.id);
     if (sink.headSent) return sink.destroy();
-    const why = passage.abortReason ?? end.failure.message;
-    throw new CodedError('upstream_error', `${target.provider.name} broke off: ${why}.`);
+    const message = `${target.provider.name} broke off: ${end.failure.message}.`;
+    throw new CodedError('upstream_error', message);
   }
   if (!written) {
     throw new CodedError('usage_log_unavailable', 'The answer could not be written down.');
