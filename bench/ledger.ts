@@ -59,7 +59,10 @@ export async function ledgerBench(options: {
   }
 }
 
-async function perSecond(seconds: number, once: (i: number) => Promise<void>): Promise<number> {
+export async function perSecond(
+  seconds: number,
+  once: (i: number) => Promise<void>,
+): Promise<number> {
   const startedMs = performance.now();
   const endMs = startedMs + seconds * 1000;
   let count = 0;
@@ -70,12 +73,12 @@ async function perSecond(seconds: number, once: (i: number) => Promise<void>): P
   return (count * 1000) / (performance.now() - startedMs);
 }
 
-async function set(redis: Redis, i: number): Promise<void> {
+export async function set(redis: Redis, i: number): Promise<void> {
   await redis.command('set', `bench:${i % 1000}`, '1204310');
 }
 
 // Four envelopes, as a call of an agent has them; agents differ, the rest is shared.
-async function pair(ledger: RedisLedger, i: number): Promise<void> {
+export async function pair(ledger: RedisLedger, i: number): Promise<void> {
   const id = uuidV7(ledger.nowMs());
   const agent = `limit:0192f0c1-bbbb-7bbb-8ccc-${String(i % 50).padStart(12, '0')}`;
   const lines: ReserveLine[] = [

@@ -35,7 +35,8 @@ readCounters(7, 9, n)
 -- A hold that has ended is gone and its room may be taken: all that comes on top is overrun.
 local isOpen = phase == 'held' or phase == 'sent'
 local texts, helds = amountsOf(isOpen and hold[3] or string.rep('0 ', n))
-local _, charged = amountsOf(isOpen and '0 0 0 0' or hold[4])
+local charged = { 0, 0, 0, 0 }
+if not isOpen then charged = select(2, amountsOf(hold[4])) end
 if not texts or #helds ~= n or not charged or #charged ~= 4 then return reply('CORRUPT') end
 
 local booked, overruns = {}, {}
@@ -58,7 +59,8 @@ local detail = {}
 for i = 1, n do
   local key = KEYS[6 + i]
   if not committed[i] and not reserved[i] then begin(KEYS[5], key, string.sub(hold[2], i, i)) end
-  detail[2 * i - 1], detail[2 * i] = digits(booked[i]), digits(overruns[i])
+  detail[2 * i - 1] = digits(booked[i])
+  detail[2 * i] = overruns[i] > 0 and digits(overruns[i]) or '0'
   if helds[i] > 0 then
     reserved[i] = redis.call('HINCRBY', key, 'reserved', '-' .. texts[i])
   end
