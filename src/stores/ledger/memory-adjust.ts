@@ -49,8 +49,8 @@ export function adjust(state: MemoryState, request: AdjustRequest): AdjustReply 
     return { e: envelope, l: label, u: unit, a: amount, o: 0 };
   });
   const { seq, epoch } = state;
-  const event = { ...request.event, lines: booked, seq, epoch, atMs: timeMs };
-  return { ...replyOf(state, 'ADJUSTED', timeMs, balancesOf(counters, lines)), event };
+  const event = { lines: booked, seq, epoch, atMs: timeMs, ...request.event };
+  return { event, ...replyOf(state, 'ADJUSTED', timeMs, balancesOf(counters, lines)) };
 }
 
 export function setLimits(
@@ -59,7 +59,7 @@ export function setLimits(
 ): Reply<AnyVerb | 'SET'> & { stale: string[] } {
   const timeMs = state.clock.nowMs();
   const stale: string[] = [];
-  if (!areLimitSettings(settings)) return { ...replyOf(state, 'INVALID_INPUT', timeMs), stale };
+  if (!areLimitSettings(settings)) return { stale, ...replyOf(state, 'INVALID_INPUT', timeMs) };
   let changed = false;
   for (const setting of settings) {
     const home = homeOf(state, setting.envelope);
@@ -68,7 +68,7 @@ export function setLimits(
     keepLimit(home, setting);
   }
   if (changed) state.seq += 1;
-  return { ...replyOf(state, 'SET', timeMs), stale };
+  return { stale, ...replyOf(state, 'SET', timeMs) };
 }
 
 export function restore(

@@ -24,8 +24,8 @@ export function finalize(state: MemoryState, request: FinalizeRequest): Finalize
   const timeMs = state.clock.nowMs();
   const custodian = 'none';
   const plain = (answer: FinalizeReply['answer']): FinalizeReply => ({
-    ...replyOf(state, answer, timeMs),
     custodian,
+    ...replyOf(state, answer, timeMs),
   });
   if (!isFinalizeRequest(request)) return plain('INVALID_INPUT');
   const hold = state.holds.get(request.id);
@@ -41,8 +41,8 @@ export function finalize(state: MemoryState, request: FinalizeRequest): Finalize
   bury(state, hold, 'finalized', timeMs);
   const balances = balancesOf(hold.counters, hold.lines);
   const { seq, epoch } = state;
-  const event = { ...request.event, kind: 'base', lines, seq, epoch, atMs: timeMs } as const;
-  return { ...replyOf(state, 'FINALIZED', timeMs, balances), custodian, event };
+  const event = { kind: 'base', lines, seq, epoch, atMs: timeMs, ...request.event } as const;
+  return { custodian, event, ...replyOf(state, 'FINALIZED', timeMs, balances) };
 }
 
 // The hold is gone and its room may be taken, so all that comes on top of the charge is overrun.
@@ -56,7 +56,7 @@ function finalizeLate(
   const counters = lines.map((line) => counterOf(homeOf(state, line.envelope), line.label));
   const custodian = 'none';
   if (!hasRoomToBook(counters, lines, request.actual)) {
-    return { ...replyOf(state, 'INVALID_INPUT', timeMs), custodian };
+    return { custodian, ...replyOf(state, 'INVALID_INPUT', timeMs) };
   }
   state.seq += 1;
   const booked = lines.map((line, i): BookedLine => {
@@ -69,16 +69,10 @@ function finalizeLate(
   });
   past.late = 'booked';
   const { seq, epoch } = state;
-  const event = {
-    ...request.event,
-    kind: 'late',
-    lines: booked,
-    seq,
-    epoch,
-    atMs: timeMs,
-  } as const;
+  const stamp = { kind: 'late', lines: booked, seq, epoch, atMs: timeMs } as const;
+  const event = { ...stamp, ...request.event };
   const balances = balancesOf(counters, lines);
-  return { ...replyOf(state, 'LATE_FINALIZE', timeMs, balances), custodian, event };
+  return { custodian, event, ...replyOf(state, 'LATE_FINALIZE', timeMs, balances) };
 }
 
 export function release(state: MemoryState, id: string): ReleaseReply {
@@ -113,7 +107,7 @@ const RELEASED_BEFORE = {
 
 export function reap(state: MemoryState, ids: readonly string[]): ReapReply {
   const timeMs = state.clock.nowMs();
-  if (!areReapIds(ids)) return { ...replyOf(state, 'INVALID_INPUT', timeMs), results: [] };
+  if (!areReapIds(ids)) return { results: [], ...replyOf(state, 'INVALID_INPUT', timeMs) };
   const isDue = (id: string): boolean => {
     const hold = state.holds.get(id);
     return hold !== undefined && hold.leaseEndsAtMs <= timeMs;
@@ -125,7 +119,7 @@ export function reap(state: MemoryState, ids: readonly string[]): ReapReply {
     if (hold.leaseEndsAtMs > timeMs) return { id, answer: 'NOT_DUE' };
     return reapOne(state, hold, timeMs);
   });
-  return { ...replyOf(state, 'SWEPT', timeMs), results };
+  return { results, ...replyOf(state, 'SWEPT', timeMs) };
 }
 
 function reapOne(state: MemoryState, hold: Hold, timeMs: number): ReapReply['results'][number] {

@@ -21,13 +21,13 @@ export function extend(state: MemoryState, request: ExtendRequest): ExtendReply 
   const hold = state.holds.get(request.id);
   if (!hold) {
     const ending = endingOf(state, request.id, timeMs);
-    return { ...replyOf(state, 'GONE', timeMs), ending };
+    return { ending, ...replyOf(state, 'GONE', timeMs) };
   }
   const { lines, counters, held } = hold;
   const shortages = shortagesOf(hold, request);
   if (shortages.length > 0) {
     const balances = balancesOf(counters, lines);
-    return { ...replyOf(state, 'DENIED', timeMs, balances), shortages };
+    return { shortages, ...replyOf(state, 'DENIED', timeMs, balances) };
   }
   for (let i = 0; i < lines.length; i++) {
     if (counters[i]!.reserved + request.more[lines[i]!.unit] > AMOUNT_MAX) {
@@ -67,7 +67,7 @@ function shortagesOf(hold: Hold, request: ExtendRequest): Shortage[] {
 export function beat(state: MemoryState, request: BeatRequest): BeatReply {
   const timeMs = state.clock.nowMs();
   const gone: BeatReply['gone'] = [];
-  if (!isBeatRequest(request)) return { ...replyOf(state, 'INVALID_INPUT', timeMs), gone };
+  if (!isBeatRequest(request)) return { gone, ...replyOf(state, 'INVALID_INPUT', timeMs) };
   let renewed = 0;
   for (const { id, seen } of request.beats) {
     const hold = state.holds.get(id);
@@ -80,7 +80,7 @@ export function beat(state: MemoryState, request: BeatRequest): BeatReply {
     }
   }
   if (renewed > 0) state.seq += 1;
-  return { ...replyOf(state, 'BEATEN', timeMs), gone };
+  return { gone, ...replyOf(state, 'BEATEN', timeMs) };
 }
 
 function endingOf(state: MemoryState, id: string, timeMs: number): Ending {

@@ -45,7 +45,7 @@ export function reserve(state: MemoryState, request: ReserveRequest): ReserveRep
     const expiresAtMs = timeMs + TOMBSTONE_MS;
     state.tombstones.add({ id, expiresAtMs, hash, what: 'refused', shortages }, timeMs);
     const balances = balancesOf(counters, lines);
-    return { ...replyOf(state, 'BUDGET_EXCEEDED', timeMs, balances), shortages };
+    return { shortages, ...replyOf(state, 'BUDGET_EXCEEDED', timeMs, balances) };
   }
   open(state, request, hash, counters, timeMs);
   return replyOf(state, 'RESERVED', timeMs, balancesOf(counters, lines));
@@ -69,7 +69,7 @@ function recall(
   const balances = balancesOf(counters, lines);
   if (past?.shortages) {
     const { shortages } = past;
-    return { ...replyOf(state, 'BUDGET_EXCEEDED', timeMs, balances), shortages };
+    return { shortages, ...replyOf(state, 'BUDGET_EXCEEDED', timeMs, balances) };
   }
   return replyOf(state, 'ALREADY_RESERVED', timeMs, balances);
 }

@@ -114,6 +114,19 @@ export const reap: VerbContract<'reap'> = {
       },
     },
     {
+      name: 'is due in the very millisecond in which the lease ends, and not before',
+      where: 'memory only',
+      async check({ ledger, pass }) {
+        const id = await hold(ledger, [line(newEnvelope())], { leaseMs });
+        await pass(leaseMs - 1);
+        assert.deepEqual(await ledger.overdue(10), []);
+        assert.equal((await ledger.reap([id])).results[0]?.answer, 'NOT_DUE');
+        await pass(1);
+        assert.deepEqual(await ledger.overdue(10), [id]);
+        assert.equal((await ledger.reap([id])).results[0]?.answer, 'REAPED');
+      },
+    },
+    {
       name: 'goes on while admission is closed',
       async check({ ledger, pass }) {
         const id = await hold(ledger, [line(newEnvelope())], { leaseMs });

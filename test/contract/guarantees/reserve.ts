@@ -120,6 +120,16 @@ export const reserve: VerbContract<'reserve'> = {
       },
     },
     {
+      name: 'keeps what it was told first where two limits have the same version',
+      async check({ ledger }) {
+        const a = newEnvelope();
+        await hold(ledger, [line(a, { version: 5, limit: 150 })]);
+        const reply = await ledger.reserve(request([line(a, { version: 5, limit: 9000 })]));
+        assert.equal(reply.answer, 'BUDGET_EXCEEDED');
+        assert.equal(reply.shortages?.[0]?.limit, 150);
+      },
+    },
+    {
       name: 'counts each label of an envelope by itself',
       async check({ ledger }) {
         const a = newEnvelope();
