@@ -3,7 +3,15 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Ledger } from '#src/stores/ledger/ledger.js';
-import { accountOf, type Books, balanceOf, newBooks, ruleOf, TWO_HOURS_MS } from './books.js';
+import {
+  accountOf,
+  type Books,
+  balanceOf,
+  copyBooks,
+  newBooks,
+  ruleOf,
+  TWO_HOURS_MS,
+} from './books.js';
 import type { AnyReply, Entry } from './history.js';
 import { type Prediction, predict } from './predict.js';
 
@@ -65,18 +73,31 @@ export class Auditor {
 
   #replayGroup(seq: number, group: Entry[]): void {
     const { books } = this;
-    let rest = group;
-    if (seq !== books.seq) {
-      this.#require(seq === books.seq + 1, `MONO: seq went from ${books.seq} to ${seq}`);
-      const mutation = group.find(({ operation, reply }) => {
-        const { change, answer } = predict(books, operation, reply.timeMs);
-        return change !== undefined && answer === reply.answer;
-      });
-      if (!mutation) this.#fail(group[0]!, 'no entry of this seq is the mutation');
-      this.#check(mutation, true);
-      rest = group.filter((entry) => entry !== mutation);
-    }
-    for (const entry of rest) this.#check(entry, false);
+    if (seq === books.seq) return this.#replayAll(undefined, group);
+    this.#require(seq === books.seq + 1, `MONO: seq went from ${books.seq} to ${seq}`);
+    const could = group.filter(({ operation, reply }) => {
+      const { change, answer } = predict(books, operation, reply.timeMs);
+      return change !== undefined && answer === reply.answer;
+    });
+    if (could.length === 0) this.#fail(group[0]!, 'no entry of this seq is the mutation');
+    // Of two clients that did the same at once, the replies say which of them was first.
+    const isFirst = (entry: Entry): boolean => {
+      const trial = new Auditor(books, copyBooks(books));
+      try {
+        trial.#replayAll(entry, group);
+        return true;
+      } catch (error) {
+        if (error instanceof Violation) return false;
+        throw error;
+      }
+    };
+    const mutation = could.length === 1 ? could[0]! : (could.find(isFirst) ?? could[0]!);
+    this.#replayAll(mutation, group);
+  }
+
+  #replayAll(mutation: Entry | undefined, group: readonly Entry[]): void {
+    if (mutation) this.#check(mutation, true);
+    for (const entry of group) if (entry !== mutation) this.#check(entry, false);
   }
 
   #check(entry: Entry, isMutation: boolean): void {

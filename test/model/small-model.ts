@@ -7,9 +7,7 @@ import type { ReserveLine } from '#src/core/line.js';
 import type { FinalizeRequest } from '#src/stores/ledger/ledger.js';
 import type { OpenSubject, Subject } from '../contract/subject.js';
 import { Auditor } from './auditor.js';
-import { type Books, copyBooks } from './books.js';
 import { call, type Operation } from './history.js';
-import { predict } from './predict.js';
 
 export const LEASE_MS = 200;
 
@@ -26,10 +24,10 @@ export interface SmallModelReport {
   byDepth: number[];
 }
 
-interface Node {
-  path: readonly SmallStep[];
-  books: Books;
-  timeMs: number;
+/** A ledger that was brought somewhere, and the auditor who saw it go there. */
+interface Place {
+  subject: Subject;
+  auditor: Auditor;
 }
 
 const LABEL = 'ever';
@@ -85,69 +83,62 @@ export async function exploreSmallModel(
   depth: number,
 ): Promise<SmallModelReport> {
   const steps = smallSteps('limit:s');
-  const first = await open();
-  const start = await first.ledger.state();
-  await first.stop();
-  const root: Node = {
-    path: [],
-    books: new Auditor({ seq: start.seq, epoch: start.epoch }).books,
-    timeMs: start.timeMs,
-  };
-  const seen = new Set([keyOf(root)]);
-  const report: SmallModelReport = { states: 1, edges: 0, byDepth: [1] };
-  let level = [root];
-  for (let at = 1; at <= depth; at++) {
-    const next: Node[] = [];
-    for (const node of level) {
-      // A step that changed nothing leaves its ledger fit for the next one.
-      let subject: Subject | undefined;
+  const seen = new Set<string>();
+  const report: SmallModelReport = { states: 0, edges: 0, byDepth: [] };
+  const begin = await goTo(open, []);
+  seen.add(keyOf(begin));
+  await begin.subject.stop();
+  let level: (readonly SmallStep[])[] = [[]];
+  for (let at = 0; at <= depth; at++) {
+    report.byDepth.push(level.length);
+    report.states += level.length;
+    if (at === depth) break;
+    const next: (readonly SmallStep[])[] = [];
+    for (const path of level) {
+      let place: Place | undefined;
       for (const step of steps) {
-        subject ??= await replay(open, node.path);
-        const reached = await tryStep(subject, node, step);
+        place ??= await goTo(open, path);
+        const changed = await take(place, step);
         report.edges += 1;
-        if (reached === undefined) continue;
-        await subject.stop();
-        subject = undefined;
-        const key = keyOf(reached);
-        if (seen.has(key)) continue;
+        // A step that changed nothing leaves its ledger fit for the next one.
+        if (!changed) continue;
+        const key = keyOf(place);
+        if (!seen.has(key)) next.push([...path, step]);
         seen.add(key);
-        next.push(reached);
+        await place.subject.stop();
+        place = undefined;
       }
-      await subject?.stop();
+      await place?.subject.stop();
     }
-    report.byDepth.push(next.length);
-    report.states += next.length;
     level = next;
   }
   return report;
 }
 
-async function replay(open: OpenSubject, path: readonly SmallStep[]): Promise<Subject> {
+async function goTo(open: OpenSubject, path: readonly SmallStep[]): Promise<Place> {
   const subject = await open();
-  for (const step of path) {
-    if (step.operation) await call(subject.ledger, step.operation);
-    else await subject.pass(step.waitMs);
-  }
-  return subject;
+  const { seq, epoch } = await subject.ledger.state();
+  const place = { subject, auditor: new Auditor({ seq, epoch }) };
+  for (const step of path) await take(place, step);
+  return place;
 }
 
-/** Takes the step and audits it; the state that it led to, or undefined where nothing changed. */
-async function tryStep(subject: Subject, node: Node, step: SmallStep): Promise<Node | undefined> {
-  const path = [...node.path, step];
+/** Takes the step and audits it; whether it changed anything. */
+async function take({ subject, auditor }: Place, step: SmallStep): Promise<boolean> {
   if (!step.operation) {
     await subject.pass(step.waitMs);
-    return { path, books: node.books, timeMs: node.timeMs + step.waitMs };
+    return true;
   }
+  const { seq } = auditor.books;
   const reply = await call(subject.ledger, step.operation);
-  const changes = predict(node.books, step.operation, reply.timeMs).change !== undefined;
-  const books = changes ? copyBooks(node.books) : node.books;
-  const auditor = new Auditor({ seq: books.seq, epoch: books.epoch }, books);
   auditor.replay([{ operation: step.operation, reply }]);
-  return changes ? { path, books, timeMs: node.timeMs } : undefined;
+  return auditor.books.seq > seq;
 }
 
 /** What of a state matters for what comes: not how long it took, only which leases are over. */
-function keyOf({ books, timeMs }: Node): string {
+function keyOf({ subject, auditor }: Place): string {
+  const { books } = auditor;
+  const timeMs = subject.ledger.nowMs();
   const accounts = [...books.accounts.values()].map(
     ({ envelope, committed, reserved, overrun }) =>
       `${envelope} ${committed} ${reserved} ${overrun}`,
