@@ -37,6 +37,7 @@ import { readResponsesCall } from './rules/dialects/responses-call.js';
 import { openKeyVerifier } from './stores/api-keys.js';
 import type { Directory } from './stores/directory.js';
 import type { Ledger } from './stores/ledger/ledger.js';
+import { createOutputSizes } from './stores/output-sizes.js';
 import type { Spool } from './stores/spool.js';
 import { createTokenCounts } from './stores/token-counts.js';
 
@@ -136,6 +137,7 @@ function composeRest({ config, clock, log, metrics, ledger, spool, live, owner }
     refuseNew: () => undefined,
     explain: refusalOf,
     usageNotAsked: new Set(),
+    outputSizes: createOutputSizes(),
     failpoint: createFailpoints(config.crashAt ?? undefined),
     told: (summary) => tell(summary, log, metrics),
     options: callOptions(config, owner),

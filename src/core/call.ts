@@ -121,6 +121,8 @@ export interface Estimate {
   inputExact: boolean;
   /** The output bound that is sent upstream, for each of `choices`. */
   outputTokensMax: number;
+  /** Output that the hold covers: the whole bound, or a first tranche where a stream can be cut. */
+  outputTokensHeld: number;
   /** Whether the bound must be written into the request. */
   boundSent: { member: string; tokens: number } | null;
   /** What is held, for the dearest target. */

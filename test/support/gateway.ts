@@ -79,7 +79,7 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
   };
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, JSON.stringify(config));
-  const fresh = await freshDatabase(options.database ?? 'pglite');
+  const fresh = await freshDatabase(options.database ?? 'postgres');
   const lines: Record<string, unknown>[] = [];
   const log = openLog({
     level: 'debug',

@@ -11,6 +11,7 @@ import type { Log } from '../../core/log.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Ledger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
+import type { OutputSizes } from '../../stores/output-sizes.js';
 import type { Spool } from '../../stores/spool.js';
 
 export interface CallOptions {
@@ -102,6 +103,8 @@ export interface CallDeps {
   live: { open(call: LiveCall): () => void };
   /** Ends the process here if a test asked for it; does nothing in production. */
   failpoint(name: string): void;
+  /** How long answers usually are: sizes the first tranche. */
+  outputSizes: OutputSizes;
   told(summary: CallSummary): void;
   options: CallOptions;
 }

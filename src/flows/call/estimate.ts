@@ -4,10 +4,10 @@
 import { type Amounts, maxAmounts } from '../../core/amount.js';
 import type { Call, CallBody, Caller, Estimate, Plan, Target } from '../../core/call.js';
 import { type Refused, refuse } from '../../core/errors.js';
-import type { Price } from '../../core/price.js';
 import { NO_USAGE } from '../../core/usage.js';
-import { charge, chargeBound } from '../../rules/catalog/charge.js';
+import { charge } from '../../rules/catalog/charge.js';
 import type { CallDeps, InputCount } from './deps.js';
+import { boundOf, outputBound } from './output-bound.js';
 
 export async function estimate(
   deps: CallDeps,
@@ -40,15 +40,19 @@ function estimateFor(
   const bound = outputBound(deps, call, caller, target, input);
   if ('refused' in bound) return bound;
   const { body } = call;
-  const nano = target.price ? boundOf(target.price, body, input.tokens, bound.tokens) : 0;
+  const all = bound.tokens * body.choices;
+  const held = holdsWhole(caller, body, target)
+    ? all
+    : Math.min(all, tranche(deps, caller, target));
   return {
     inputTokens: input.tokens,
     inputExact: input.exact,
     outputTokensMax: bound.tokens,
+    outputTokensHeld: held,
     boundSent: bound.sent,
     hold: {
-      nano_usd: nano,
-      tokens: input.tokens + bound.tokens * body.choices,
+      nano_usd: boundOf(target, body, input.tokens, held),
+      tokens: input.tokens + held,
       requests: 1,
       concurrency: 1,
     },
@@ -56,11 +60,24 @@ function estimateFor(
   };
 }
 
-// Hosted tools are billed by the run, and a prompt that may be written to a cache at its dearer rate.
-function boundOf(price: Price, body: CallBody, input: number, output: number): number {
-  const cacheWrites = body.cacheWrites === true || price.cacheWrite5m !== undefined;
-  const webSearches = body.hostedTools?.webSearchesMax ?? 0;
-  return chargeBound(price, input, output, body.choices, { cacheWrites, webSearches });
+// Only a stream can be cut, and only if what it bills can be seen passing (ledger.md, How much is
+// held). Strict envelopes are never over at any instant.
+function holdsWhole(caller: Caller, body: CallBody, target: Target): boolean {
+  if (!body.stream || body.choices > 1 || body.hostedTools) return true;
+  if (body.hiddenOutput || target.price?.hiddenOutput) return true;
+  return caller.envelopes.some(({ strict }) => strict);
+}
+
+const TRANCHE_TOKENS_MIN = 256;
+
+function tranche(deps: CallDeps, caller: Caller, target: Target): number {
+  const usual = deps.outputSizes.usual(sizesKey(caller, target));
+  return Math.max(TRANCHE_TOKENS_MIN, usual ?? 0);
+}
+
+/** Whose answers are alike in length: those of one agent by one model. */
+export function sizesKey(caller: Caller, target: Target): string {
+  return `${caller.attribution.agentId ?? caller.keyId} ${target.id}`;
 }
 
 // What has no bound cannot be held: in block mode it is refused.
@@ -84,46 +101,6 @@ export function promptAmounts(target: Target, tokens: number): Amounts {
   return { nano_usd: nano, tokens, requests: 1, concurrency: 0 };
 }
 
-// The client's own bound, else the agent's, else the catalog's, else the default; never above what
-// the context window leaves. Only an exact count may shrink it: a bound by bytes is several times
-// too high and would refuse prompts that fit.
-function outputBound(
-  deps: CallDeps,
-  call: Call,
-  caller: Caller,
-  target: Target,
-  input: InputCount,
-): { tokens: number; sent: Estimate['boundSent'] } | Refused {
-  if (call.operation === 'embeddings') return { tokens: 0, sent: null };
-  const own = call.body.outputBound;
-  const member = own?.member ?? boundMember(call, target);
-  const agentMax = caller.modelConfig.max_tokens;
-  const chosen =
-    own?.tokens ??
-    (typeof agentMax === 'number' && Number.isSafeInteger(agentMax) && agentMax > 0
-      ? agentMax
-      : undefined) ??
-    target.price?.outputTokensMax ??
-    deps.options.outputTokensMaxDefault;
-  const context = target.price?.contextTokens;
-  const room = context !== undefined && input.exact ? context - input.tokens : chosen;
-  if (room <= 0) {
-    return refuse(
-      'context_length_exceeded',
-      `The prompt has ${input.tokens} tokens; ${target.model} takes ${context} with its answer.`,
-      { param: 'messages' },
-    );
-  }
-  const tokens = Math.min(chosen, room);
-  const unchanged = own !== undefined && own.tokens === tokens;
-  return { tokens, sent: unchanged ? null : { member, tokens } };
-}
-
-function boundMember({ operation }: Call, target: Target): string {
-  if (operation === 'responses') return 'max_output_tokens';
-  return operation === 'chat' ? target.provider.quirks.outputBoundMember : 'max_tokens';
-}
-
 // One body goes to every target of the plan, so the tightest bound is sent to all of them.
 function dearer(left: Estimate, right: Estimate): Estimate {
   const tight = left.outputTokensMax <= right.outputTokensMax ? left : right;
@@ -131,6 +108,7 @@ function dearer(left: Estimate, right: Estimate): Estimate {
     inputTokens: Math.max(left.inputTokens, right.inputTokens),
     inputExact: left.inputExact && right.inputExact,
     outputTokensMax: tight.outputTokensMax,
+    outputTokensHeld: Math.max(left.outputTokensHeld, right.outputTokensHeld),
     boundSent: tight.boundSent,
     hold: maxAmounts(left.hold, right.hold),
     floor: maxAmounts(left.floor, right.floor),

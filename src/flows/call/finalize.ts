@@ -2,8 +2,10 @@
 // by then the provider has charged: any amount is taken, and a ledger that cannot answer leaves
 // the event to the spool, from which it is booked later.
 
+import { outputTokens } from '../../core/usage.js';
 import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
 import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import { sizesKey } from './estimate.js';
 import { amountsOf, type Metered } from './meter.js';
 import { type Passage, plus, type Settlement } from './passage.js';
 
@@ -25,6 +27,10 @@ async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   const { id } = admission.reserved;
   const actual = plus(passage.billed, amountsOf(passage.target, ended.metered.usage));
   const reading = readingOf(passage, ended, actual.nano_usd);
+  if (ended.outcome === 'completed') {
+    const who = sizesKey(passage.caller, passage.target);
+    deps.outputSizes.note(who, outputTokens(ended.metered.usage));
+  }
   const event = { id, stub: admission.stubFields, reading };
   let reply: FinalizeReply;
   try {

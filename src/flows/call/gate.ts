@@ -3,8 +3,8 @@
 // and where nothing fits the money ends here (ledger.md, 2; RFC 8506 calls it the final unit).
 
 import type { Amounts } from '../../core/amount.js';
-import { chargeBound } from '../../rules/catalog/charge.js';
 import { fittingTokens } from '../../rules/budget/fitting-tokens.js';
+import { chargeBound } from '../../rules/catalog/charge.js';
 import { LedgerUnavailable, type Shortage } from '../../stores/ledger/ledger.js';
 import type { Meter } from './meter.js';
 import type { Passage } from './passage.js';
@@ -89,7 +89,10 @@ class TrancheGate implements Gate {
       const answer = await this.#extend(tokens);
       if (answer === 'granted') return true;
       if (answer === 'gone') return false;
-      tokens = Math.min(tokens - 1, fittingTokens(answer, (nano) => this.#tokensFor(nano)));
+      tokens = Math.min(
+        tokens - 1,
+        fittingTokens(answer, (nano) => this.#tokensFor(nano)),
+      );
     }
     return false;
   }

@@ -16,6 +16,8 @@ import { charge } from '../../rules/catalog/charge.js';
 export interface MeterSource {
   takeText(): string;
   readonly usage: Usage | undefined;
+  /** The prompt's classes where they are told before the output's. */
+  readonly inputUsage?: Usage | undefined;
 }
 
 export interface Metered {
@@ -26,9 +28,15 @@ export interface Metered {
 export interface Meter {
   /** Spend as far as it is counted now; starts counting what came since. */
   seen(): Amounts;
+  /** Output tokens that passed, counted now. */
+  output(): number | Promise<number>;
+  /** A bound on them that costs nothing: a token is at least one byte, and a unit at most three. */
+  outputAtMost(): number;
   /** The final usage: the provider's, else all that passed, counted. */
   finish(): Promise<Metered>;
 }
+
+const UTF8_BYTES_A_UNIT = 3;
 
 export function createMeter(
   source: MeterSource,
@@ -37,13 +45,15 @@ export function createMeter(
   countText: (text: string) => number | Promise<number>,
 ): Meter {
   let counted = 0;
+  let pending = '';
   let counting: Promise<unknown> = Promise.resolve();
   const addLate = (late: number): void => {
     counted += late;
   };
 
   const count = (): void => {
-    const text = source.takeText();
+    const text = pending + source.takeText();
+    pending = '';
     if (text === '') return;
     const tokens = countText(text);
     if (typeof tokens === 'number') counted += tokens;
@@ -56,8 +66,7 @@ export function createMeter(
   };
   const soFar = (): Usage =>
     source.usage ?? {
-      ...NO_USAGE,
-      input: estimate.inputTokens,
+      ...(source.inputUsage ?? { ...NO_USAGE, input: estimate.inputTokens }),
       output: counted,
       requests: 1,
     };
@@ -65,6 +74,15 @@ export function createMeter(
     seen() {
       count();
       return amountsOf(target, soFar());
+    },
+    output() {
+      const before = counting;
+      count();
+      return counting === before ? counted : counting.then(() => counted);
+    },
+    outputAtMost() {
+      pending += source.takeText();
+      return counted + pending.length * UTF8_BYTES_A_UNIT;
     },
     async finish() {
       if (source.usage) return { usage: source.usage, source: 'provider' };

@@ -6,15 +6,21 @@ import type { StreamReader } from '../../core/dialect.js';
 import type { Sink } from '../../core/sink.js';
 import type { UpstreamFailure } from '../../core/upstream.js';
 import { type Consumer, type Exchange, guarded } from './exchange.js';
+import type { Gate } from './gate.js';
+import { createPassing } from './passing.js';
 
 /** How the stream ended, before its terminator. */
 export type StreamEnd =
   | { kind: 'complete' }
+  /** The money ended: the last event that came was not passed on. */
+  | { kind: 'cut' }
   | { kind: 'died'; failure: UpstreamFailure | undefined; message: string }
   | { kind: 'client_left' };
 
 export interface RelayOptions {
   clock: Clock;
+  /** What may pass; asked event by event where the hold is nearly used. */
+  gate: Gate;
   writeStallMs: number;
   /** Called before the first byte goes out; writes the head. */
   onFirstByte(): void;
@@ -63,21 +69,37 @@ export function relayStream(
       for (const piece of pieces) flowing = sink.write(piece) && flowing;
       if (!flowing) slow();
     };
-    const consumer: Consumer = {
-      onBytes(chunk) {
+    const passing = createPassing(reader, options.gate, {
+      pass(pieces) {
         if (over) return;
-        send(reader.push(chunk));
-        options.onChunk();
+        send(pieces);
         if (reader.terminated) finish({ kind: 'complete' });
       },
-      onEnd() {
-        if (over) return;
-        send(reader.end());
-        finish(cleanEnd(reader));
+      pause: () => exchange.pause(),
+      resume: () => {
+        if (!stopStall) exchange.resume();
       },
+      cut() {
+        if (over) return;
+        finish({ kind: 'cut' });
+        exchange.abort();
+      },
+      fail: reject,
+    });
+    const consumer: Consumer = {
+      onBytes: (chunk) => {
+        passing.take(chunk);
+        options.onChunk();
+      },
+      onEnd: () =>
+        passing.afterAll(() => {
+          if (over) return;
+          send(reader.end());
+          finish(cleanEnd(reader));
+        }),
       onFail(failure) {
         if (failure.kind === 'aborted' && sink.left) return finish({ kind: 'client_left' });
-        finish({ kind: 'died', failure, message: failure.message });
+        passing.afterAll(() => finish({ kind: 'died', failure, message: failure.message }));
       },
     };
     exchange.attach(guarded(consumer, reject));

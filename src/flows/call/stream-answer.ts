@@ -1,7 +1,7 @@
 // A streaming answer from its first byte to its terminator: relayed, metered, booked, written
 // down, and only then ended.
 
-import type { Dialect } from '../../core/dialect.js';
+import type { Dialect, StreamReader } from '../../core/dialect.js';
 import { available } from '../../core/envelope.js';
 import { CodedError, refuse } from '../../core/errors.js';
 import { formatUsd } from '../../core/money.js';
@@ -9,6 +9,7 @@ import type { UpstreamFailure } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Exchange, Head } from './exchange.js';
 import { finalize } from './finalize.js';
+import { createGate } from './gate.js';
 import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
 import { createMeter } from './meter.js';
 import type { Passage, Settlement } from './passage.js';
@@ -27,9 +28,11 @@ export async function answerStream(
   const countText = (text: string) => deps.countText(text, target);
   const meter = createMeter(reader, target, estimate, countText);
   passage.metered = () => meter.seen();
+  const gate = createGate(passage, meter);
   await sentIsKept(passage, exchange);
   const end = await relayStream(exchange, reader, call.sink, {
     clock: deps.clock,
+    gate,
     writeStallMs: deps.options.writeStallMs,
     onFirstByte() {
       passage.firstByteMs = deps.clock.elapsedMs();
@@ -50,7 +53,7 @@ export async function answerStream(
   deps.failpoint('post_finalize');
   const written = await record(passage, settlement);
   const told = reader.failure !== undefined;
-  endStream(passage, dialect, end, settlement, { written, told });
+  endStream(passage, dialect, end, settlement, { written, told, reader });
   return settlement;
 }
 
@@ -76,6 +79,7 @@ export function tellHealth(
 
 function outcomeOf(end: StreamEnd): Outcome {
   if (end.kind === 'complete') return 'completed';
+  if (end.kind === 'cut') return 'cut_by_budget';
   if (end.kind === 'client_left') return 'client_left';
   return end.failure?.kind === 'idle_timeout' ? 'upstream_timeout' : 'upstream_died';
 }
@@ -86,15 +90,17 @@ function endStream(
   dialect: Dialect,
   end: StreamEnd,
   settlement: Settlement,
-  state: { written: boolean; told: boolean },
+  state: EndState,
 ): void {
+  const { reader } = state;
   const { call, target } = passage;
   const { sink } = call;
   if (end.kind === 'client_left' || sink.left) return sink.destroy();
   if (end.kind === 'complete') {
     if (!state.written) return sink.destroy();
-    return sink.end(dialect.writeDone(costComment(settlement)));
+    return sink.end(dialect.writeDone(costComment(settlement), reader));
   }
+  if (end.kind === 'cut') return endCut(passage, dialect, settlement, state);
   if (!sink.headSent) {
     // Nothing went out yet, so the failure can still have a status of its own.
     throw new CodedError('upstream_error', `${target.provider.name} broke off: ${end.message}.`);
@@ -102,7 +108,34 @@ function endStream(
   if (state.told) return sink.end();
   const message = `${target.provider.name} broke off: ${end.message}.`;
   const { refused } = passage.overruled ?? refuse('upstream_error', message);
-  sink.end(dialect.writeFailure(refused));
+  sink.end(dialect.writeFailure(refused, reader));
+}
+
+// The money ended: the stream gets a proper end of its wire format, so that no client takes it for
+// a failure and asks again.
+function endCut(
+  passage: Passage,
+  dialect: Dialect,
+  settlement: Settlement,
+  { written, reader }: EndState,
+): void {
+  const { sink } = passage.call;
+  if (!sink.headSent) {
+    throw new CodedError('budget_exceeded', 'The budget has no room for one event of the answer.');
+  }
+  if (!written || reader.midEvent) return sink.destroy();
+  const { reading } = settlement;
+  const cost = formatUsd(reading.costNanoUsd);
+  const purser = { terminated_by: 'budget', cost_usd: cost };
+  const cut = { usage: reading.usage, comment: costComment(settlement), purser };
+  sink.end(dialect.writeCut(reader, cut));
+}
+
+interface EndState {
+  written: boolean;
+  /** The client has been told of the failure by the upstream itself. */
+  told: boolean;
+  reader: StreamReader;
 }
 
 function costComment(settlement: Settlement): string {
