@@ -3,6 +3,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { type Story, startStory } from '../support/gateway.js';
+import type { UpstreamPlan } from '../support/scripted-upstream.js';
 
 let story: Story;
 afterEach(() => story.end());
@@ -16,7 +17,7 @@ const words = (count: number) =>
     choices: [{ index: 0, delta: { content: ` word${index}` }, finish_reason: null }],
   }));
 
-const stream = (count: number, options: { cuts?: object } = {}) => ({
+const stream = (count: number, options: Pick<UpstreamPlan, 'cuts'> = {}): UpstreamPlan => ({
   body: `${words(count)
     .map((event) => `data: ${JSON.stringify(event)}\n\n`)
     .join(
