@@ -39,6 +39,8 @@ const WORDS = [
   '٣',
   '...',
   'antidisestablishment',
+  `x${'😀'.repeat(12)}`,
+  `x${'😀'.repeat(12)}`,
 ];
 const CATEGORIES = ['system', 'rules', 'memory', 'history', 'input', 'context', 'Özel', 'notes'];
 
