@@ -18,6 +18,11 @@ export interface TokenCounts {
    * promise. Without an encoding: their UTF-8 bytes, which no tokenizer exceeds.
    */
   countPieces(encoding: Encoding | undefined, pieces: readonly string[]): number | Promise<number>;
+  /** The same for each text by itself, in their order. */
+  countEach(
+    encoding: Encoding | undefined,
+    texts: readonly string[],
+  ): readonly number[] | Promise<readonly number[]>;
   /** For metrics: what is held, and how often a piece was known. */
   state(): { entries: number; bytes: number; hits: number; misses: number };
 }
@@ -60,6 +65,32 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
     return Array.isArray(counts) ? total(counts) : counts.then(total);
   }
 
+  function countEach(
+    encoding: Encoding | undefined,
+    texts: readonly string[],
+  ): readonly number[] | Promise<readonly number[]> {
+    if (encoding === undefined) return texts.map(tokensBound);
+    const keys = texts.map(keyOf);
+    const counts = keys.map((key) => known.get(encoding, key));
+    const places = [...counts.keys()].filter((place) => counts[place] === undefined);
+    hits += texts.length - places.length;
+    misses += places.length;
+    if (places.length === 0) return counts as number[];
+    const fresh = tokenizer.countAll(
+      encoding,
+      places.map((place) => texts[place]!),
+    );
+    const fill = (found: readonly number[]): number[] => {
+      assert(found.length === places.length, 'a count for each text');
+      for (const [index, place] of places.entries()) {
+        counts[place] = found[index]!;
+        known.set(encoding, keys[place]!, found[index]!);
+      }
+      return counts as number[];
+    };
+    return Array.isArray(fresh) ? fill(fresh) : fresh.then(fill);
+  }
+
   /** Remembers the counts of what was unseen, in its order, and answers their sum. */
   function learn(encoding: Encoding, unseen: Map<string, Unseen>, counts: readonly number[]) {
     assert(counts.length === unseen.size, 'a count for each text');
@@ -73,7 +104,7 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
     return sum;
   }
 
-  return { countPieces, state: () => ({ ...known.state(), hits, misses }) };
+  return { countPieces, countEach, state: () => ({ ...known.state(), hits, misses }) };
 }
 
 interface Unseen {

@@ -66,6 +66,7 @@ export function* fineCuts(text: string, spans: readonly Span[], end: number): St
 
 function fences(text: string): Span[] {
   const spans: Span[] = [];
+  if (!text.includes('```') && !text.includes('~~~')) return spans;
   let open: { start: number; mark: string } | undefined;
   for (const match of text.matchAll(FENCE)) {
     const mark = match[1]!;

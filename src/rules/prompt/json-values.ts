@@ -1,5 +1,6 @@
 // Where objects and arrays of JSON stand in a text that may be anything. One pass: brackets that
 // turn out to hold no JSON are given up where that shows, and what was whole inside them is kept.
+// Then a quote in them may have been no string's begin: what lies after it is read again, if near.
 
 import { PAUSE, type Steps } from './slot.js';
 
@@ -10,6 +11,13 @@ export interface Span {
 
 const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.])/y;
 const PAUSE_EVERY = 32_768;
+/** Tokens between pauses: what is read again must not hold the loop either. */
+const READS_EACH = 8_192;
+/** How far is gone back at the most, so that no text costs more than so many readings of it. */
+const BACK_UNITS = 256;
+
+/** Deeper is not looked into: no body may be nested like that. */
+const DEPTH_MAX = 256;
 
 /** What may come next inside a container. */
 type Next = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma or end';
@@ -17,12 +25,15 @@ type Next = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma o
 /** The outermost containers that are whole JSON, in order. */
 export function* jsonValues(text: string): Steps<Span[]> {
   const reader = new ContainerReader(text);
-  for (let pauseAt = PAUSE_EVERY; ; ) {
-    if (!reader.read()) return reader.spans;
-    if (reader.at < pauseAt) continue;
+  let reads = 0;
+  let pauseAt = PAUSE_EVERY;
+  while (reader.read()) {
+    reads += 1;
+    if (reader.at < pauseAt && reads % READS_EACH !== 0) continue;
     pauseAt = reader.at + PAUSE_EVERY;
     yield PAUSE;
   }
+  return reader.spans;
 }
 
 class ContainerReader {
@@ -32,6 +43,9 @@ class ContainerReader {
   readonly #open: { start: number; isObject: boolean }[] = [];
   #next: Next = 'value';
   #inString = false;
+  /** Right after the first and the last quote of the outermost container under way. */
+  #firstString = -1;
+  #lastString = -1;
 
   constructor(text: string) {
     this.#text = text;
@@ -49,11 +63,14 @@ class ContainerReader {
 
   #seek(): void {
     const code = this.#text.charCodeAt(this.at);
-    if (code === 123 || code === 91) this.#push(code === 123);
-    else this.at += 1;
+    if (code === 123 || code === 91) {
+      this.#firstString = -1;
+      this.#push(code === 123);
+    } else this.at += 1;
   }
 
   #push(isObject: boolean): void {
+    if (this.#open.length === DEPTH_MAX) this.#open.length = 0;
     this.#open.push({ start: this.at, isObject });
     this.#next = isObject ? 'key or end' : 'value or end';
     this.at += 1;
@@ -86,6 +103,8 @@ class ContainerReader {
     if (!isKey && !this.#wantsValue()) this.#giveUp();
     else {
       this.#inString = true;
+      this.#lastString = this.at + 1;
+      if (this.#firstString === -1) this.#firstString = this.#lastString;
       this.#pass(isKey ? 'colon' : 'comma or end');
     }
   }
@@ -99,7 +118,7 @@ class ContainerReader {
       if (code < 32 || code === 34) {
         this.#inString = false;
         if (code === 34) this.at += 1;
-        else this.#giveUp();
+        else this.#giveUp(this.#lastString);
         return;
       }
       this.at += code === 92 ? 2 : 1;
@@ -129,10 +148,19 @@ class ContainerReader {
     this.spans.push({ start: opened.start, end: this.at });
   }
 
-  // The character that does not fit may itself begin a value, so it is read again.
-  #giveUp(): void {
-    const code = this.#text.charCodeAt(this.at);
+  // The character that does not fit may itself begin a value, so it is read again. `string` is
+  // where one began that has no end: no other quote follows on its line, so going back is cheap.
+  #giveUp(string?: number): void {
     this.#open.length = 0;
+    const first = this.#firstString;
+    const near = first !== -1 && this.at - first <= BACK_UNITS;
+    const back = near ? first : string;
+    if (back !== undefined) {
+      while ((this.spans.at(-1)?.start ?? -1) >= back) this.spans.pop();
+      this.at = back;
+      return;
+    }
+    const code = this.#text.charCodeAt(this.at);
     if (code !== 123 && code !== 91) this.at += 1;
   }
 }

@@ -40,7 +40,6 @@ const WORDS = [
   '...',
   'antidisestablishment',
   `x${'😀'.repeat(12)}`,
-  `x${'😀'.repeat(12)}`,
 ];
 const CATEGORIES = ['system', 'rules', 'memory', 'history', 'input', 'context', 'Özel', 'notes'];
 

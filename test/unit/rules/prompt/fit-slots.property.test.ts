@@ -110,7 +110,7 @@ describe(`prompts fitted to a budget (${CASES} cases)`, { timeout: 60_000 + CASE
       must(fit(one, fitted.leastTokens).fits, 'the least that was told does not fit');
       must(!fit(one, fitted.leastTokens - 1).fits, 'less than the least fits');
     });
-    if (CASES >= 1_000) expect(refusals).toBeGreaterThan(CASES / 50);
+    if (CASES >= 1_000 && ONE_SEED === undefined) expect(refusals).toBeGreaterThan(CASES / 50);
   });
 
   test('keep what must be kept, at its minimum unless the minima were reduced', () => {
@@ -191,7 +191,7 @@ describe(`prompts fitted to a budget (${CASES} cases)`, { timeout: 60_000 + CASE
         mustBeBetween(pieces, at);
       }
     });
-    if (CASES >= 1_000) expect(cuts).toBeGreaterThan(CASES / 3);
+    if (CASES >= 1_000 && ONE_SEED === undefined) expect(cuts).toBeGreaterThan(CASES / 3);
   });
 });
 
