@@ -23,6 +23,8 @@ interface Weighing {
   texts: string[];
   fixedTokens: number;
   cuttable: string | undefined;
+  /** The role's name is a text that is counted, but nobody's words. */
+  roleUnits: number;
 }
 
 /** Texts are asked for in batches of about so many units. */
@@ -48,6 +50,7 @@ export function* weighPrompt(json: JsonObject, piecesOf: PiecesOf): Steps<Weight
       texts: pieces.texts,
       fixedTokens: pieces.fixedTokens - base.fixedTokens,
       cuttable: textOf(message),
+      roleUnits: roleOf(message).length,
     });
     for (const text of pieces.texts) units += text.length;
     if (units < BATCH_UNITS) continue;
@@ -62,9 +65,9 @@ export function* weighPrompt(json: JsonObject, piecesOf: PiecesOf): Steps<Weight
 function* weighBatch(batch: readonly Weighing[]): Steps<MessageWeight[]> {
   const counts = yield batch.flatMap((one) => one.texts);
   let next = 0;
-  return batch.map(({ texts, fixedTokens, cuttable }) => {
+  return batch.map(({ texts, fixedTokens, cuttable, roleUnits }) => {
     let tokens = fixedTokens;
-    let chars = 0;
+    let chars = -roleUnits;
     let own: number | undefined;
     for (const text of texts) {
       const count = counts[next] ?? 0;
@@ -79,6 +82,10 @@ function* weighBatch(batch: readonly Weighing[]): Steps<MessageWeight[]> {
 
 function textOf(message: Json): string | undefined {
   return isJsonObject(message) ? cuttableText(message) : undefined;
+}
+
+function roleOf(message: Json): string {
+  return isJsonObject(message) && typeof message.role === 'string' ? message.role : '';
 }
 
 function sum(counts: readonly number[]): number {

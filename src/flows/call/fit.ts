@@ -44,7 +44,7 @@ export interface Fitted {
 type FitCall = Pick<Call, 'operation' | 'body'>;
 
 /** Undefined: nobody wished anything of this prompt. */
-export function fit(
+export function fitPrompt(
   deps: FitDeps,
   call: FitCall,
   caller: Caller,

@@ -51,7 +51,7 @@ function tokensOf({ content, fixedTokens }: PromptSlot, count: Count): number {
   return fixedTokens + content.rounds.reduce((sum, round) => sum + round.tokens, 0);
 }
 
-function fit(one: Case, tokens: number, slots = one.slots.map(({ slot }) => slot)): PromptFit {
+function fitAt(one: Case, tokens: number, slots = one.slots.map(({ slot }) => slot)): PromptFit {
   const budget = { tokens, fixedTokens: one.fixedTokens, shave: one.shave };
   return runSteps(fitSlots(slots, budget), one.count);
 }
@@ -72,7 +72,7 @@ function each(check: (one: Case, fitted: PromptFit, random: Seeded) => void): vo
   for (const seed of seeds) {
     const one = caseOf(seed);
     try {
-      check(one, fit(one, one.budget), seeded(seed + 1));
+      check(one, fitAt(one, one.budget), seeded(seed + 1));
     } catch (error) {
       throw new Error(`case PROMPT_SEED=${seed}`, { cause: error });
     }
@@ -107,8 +107,8 @@ describe(`prompts fitted to a budget (${CASES} cases)`, { timeout: 60_000 + CASE
       if (fitted.fits) return;
       refusals += 1;
       must(fitted.leastTokens > one.budget, 'refused though the least fits');
-      must(fit(one, fitted.leastTokens).fits, 'the least that was told does not fit');
-      must(!fit(one, fitted.leastTokens - 1).fits, 'less than the least fits');
+      must(fitAt(one, fitted.leastTokens).fits, 'the least that was told does not fit');
+      must(!fitAt(one, fitted.leastTokens - 1).fits, 'less than the least fits');
     });
     if (CASES >= 1_000 && ONE_SEED === undefined) expect(refusals).toBeGreaterThan(CASES / 50);
   });
@@ -131,7 +131,7 @@ describe(`prompts fitted to a budget (${CASES} cases)`, { timeout: 60_000 + CASE
     each((one, fitted) => {
       if (!fitted.fits) return;
       const kept = fitted.slots.flatMap((slot, i) => left(one.slots[i]!.slot, slot) ?? []);
-      const again = fit(one, one.budget, kept);
+      const again = fitAt(one, one.budget, kept);
       must(again.fits && again.slots.every((slot) => slot.kept === 'whole'), 'cut again');
     });
   });
@@ -139,7 +139,7 @@ describe(`prompts fitted to a budget (${CASES} cases)`, { timeout: 60_000 + CASE
   test('keep no less of any slot in a larger budget, and whole what was whole', () => {
     each((one, fitted) => {
       if (!fitted.fits) return;
-      const larger = fit(one, one.more);
+      const larger = fitAt(one, one.more);
       must(larger.fits, 'a larger budget refuses');
       if (!larger.fits) return;
       must(larger.report.after >= fitted.report.after, 'fewer tokens in a larger budget');
@@ -163,7 +163,7 @@ describe(`prompts fitted to a budget (${CASES} cases)`, { timeout: 60_000 + CASE
           .map(({ slot }) => ({ slot, at: random.below(1_000_000) }))
           .sort((a, b) => a.at - b.at)
           .map(({ slot }) => slot);
-        const other = fit(one, one.budget, shuffled);
+        const other = fitAt(one, one.budget, shuffled);
         must(byKey(fitted) === byKey(other), `${byKey(fitted)} is not ${byKey(other)}`);
       });
     } finally {

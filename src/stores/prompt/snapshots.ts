@@ -1,0 +1,156 @@
+// Rows of `prompt_snapshots`, written behind the calls: a call never waits for them. The row's id
+// is the reservation's, so that a row that is written twice is there once. The prompt's text is
+// kept only where that is asked for; its hash always. When SQL is away for long, the oldest rows
+// are given up, and that is said.
+
+import { hash } from 'node:crypto';
+import type { Clock } from '../../core/clock.js';
+import type { Log } from '../../core/log.js';
+import type { BudgetReport } from '../../core/prompt.js';
+import type { Database } from '../../drivers/database.js';
+
+export interface PromptSnapshot {
+  reservationId: string;
+  agentId: string | null;
+  templateId: string | null;
+  /** The messages as they were sent. */
+  prompt: Uint8Array;
+  report: BudgetReport;
+}
+
+export interface PromptSnapshotsOptions {
+  database: Database;
+  clock: Clock;
+  log: Log;
+  keepText: boolean;
+  everyMs?: number;
+  rowsMax?: number;
+}
+
+export interface PromptSnapshots {
+  keep(snapshot: PromptSnapshot): void;
+  /** Writes what waits; rejects if SQL cannot be written. */
+  flush(): Promise<void>;
+  /** Writes what waits, once more, and stops. */
+  close(): Promise<void>;
+  state(): { waiting: number; dropped: number };
+}
+
+interface Row {
+  id: string;
+  agentId: string | null;
+  templateId: string | null;
+  promptHash: string;
+  prompt: string | null;
+  report: BudgetReport;
+}
+
+const EVERY_MS = 500;
+const ROWS_MAX = 2_000;
+const BATCH_ROWS = 200;
+/** How long a row's turn is waited for. */
+const LINK_MS = 60_000;
+
+// Also a snapshot that comes before its turn finds it later: see LINK. A foreign key that is gone
+// by now (an agent deleted by hand) must not hold the others up.
+const INSERT = `insert into prompt_snapshots
+    (id, reservation_id, turn_id, agent_id, template_id, prompt_hash, prompt, budget_report)
+  select s.id, s.id, turns.id, agents.id, templates.id, s.hash, s.prompt, s.report::jsonb
+  from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[])
+    as s(id, agent_id, template_id, hash, prompt, report)
+  left join turns on turns.reservation_id = s.id
+  left join agents on agents.id = s.agent_id
+  left join templates on templates.id = s.template_id
+  on conflict (id) do nothing`;
+
+const LINK = `update prompt_snapshots s set turn_id = t.id from turns t
+  where t.reservation_id = s.reservation_id and s.turn_id is null
+    and s.reservation_id = any($1::uuid[])`;
+
+const OPEN = `select id from prompt_snapshots
+  where turn_id is null and id = any($1::uuid[])`;
+
+export function createPromptSnapshots(options: PromptSnapshotsOptions): PromptSnapshots {
+  const { database, clock, log, keepText } = options;
+  const rowsMax = options.rowsMax ?? ROWS_MAX;
+  const waiting: Row[] = [];
+  /** Rows whose turn is not known yet, and since when. */
+  const unlinked = new Map<string, number>();
+  let dropped = 0;
+  let writing: Promise<void> | undefined;
+
+  async function write(): Promise<void> {
+    // Rows stay in the queue until they are written; only the oldest may be given up meanwhile.
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, BATCH_ROWS);
+      await database.query(INSERT, columnsOf(batch));
+      const written = new Set(batch.map((row) => row.id));
+      while (waiting[0] !== undefined && written.has(waiting[0].id)) waiting.shift();
+      for (const id of written) unlinked.set(id, clock.elapsedMs());
+    }
+    if (unlinked.size > 0) await link();
+  }
+
+  // The drain makes turns a moment after the call's end; a call that was released has none.
+  async function link(): Promise<void> {
+    const ids = [...unlinked.keys()];
+    await database.query(LINK, [ids]);
+    const rows = await database.query<{ id: string }>(OPEN, [ids]);
+    const open = new Set(rows.map((row) => row.id));
+    const oldestMs = clock.elapsedMs() - LINK_MS;
+    for (const id of ids) {
+      if (!open.has(id) || unlinked.get(id)! < oldestMs) unlinked.delete(id);
+    }
+  }
+
+  async function flush(): Promise<void> {
+    await writing?.catch(() => undefined);
+    writing = write().finally(() => {
+      writing = undefined;
+    });
+    return writing;
+  }
+
+  const stop = clock.every(options.everyMs ?? EVERY_MS, () => {
+    if (writing !== undefined || (waiting.length === 0 && unlinked.size === 0)) return;
+    flush().catch((error: unknown) => {
+      log.warn({ error, waiting: waiting.length, dropped }, 'prompt snapshots cannot be written');
+    });
+  });
+
+  return {
+    keep({ reservationId, agentId, templateId, prompt, report }) {
+      if (waiting.length >= rowsMax) {
+        waiting.shift();
+        dropped += 1;
+      }
+      const text = keepText ? Buffer.from(prompt).toString('utf8') : null;
+      waiting.push({
+        id: reservationId,
+        agentId,
+        templateId,
+        promptHash: hash('sha256', prompt, 'hex'),
+        // PostgreSQL's text has no NUL.
+        prompt: text?.replaceAll('\u0000', '\ufffd') ?? null,
+        report,
+      });
+    },
+    flush,
+    async close() {
+      stop();
+      await flush();
+    },
+    state: () => ({ waiting: waiting.length, dropped }),
+  };
+}
+
+function columnsOf(rows: readonly Row[]): unknown[] {
+  return [
+    rows.map((row) => row.id),
+    rows.map((row) => row.agentId),
+    rows.map((row) => row.templateId),
+    rows.map((row) => row.promptHash),
+    rows.map((row) => row.prompt),
+    rows.map((row) => JSON.stringify(row.report)),
+  ];
+}
