@@ -10,6 +10,7 @@ export interface Span {
 }
 
 const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.])/y;
+const BRACKET = /[[{]/g;
 const PAUSE_EVERY = 32_768;
 /** Tokens between pauses: what is read again must not hold the loop either. */
 const READS_EACH = 8_192;
@@ -62,11 +63,12 @@ class ContainerReader {
   }
 
   #seek(): void {
-    const code = this.#text.charCodeAt(this.at);
-    if (code === 123 || code === 91) {
-      this.#firstString = -1;
-      this.#push(code === 123);
-    } else this.at += 1;
+    BRACKET.lastIndex = this.at;
+    const found = BRACKET.exec(this.#text);
+    this.at = found === null ? this.#text.length : found.index;
+    if (found === null) return;
+    this.#firstString = -1;
+    this.#push(found[0] === '{');
   }
 
   #push(isObject: boolean): void {
