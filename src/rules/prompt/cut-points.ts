@@ -8,7 +8,10 @@ import { PAUSE, type Steps } from './slot.js';
 const FENCE = /^ {0,3}(`{3,}|~{3,})([^\n]*)(?:\n|$)/gm;
 const TAG = /<(tool_calls?|tool_use|tool_results?|tool_response|function_calls?|invoke)\b[^<>]*>/g;
 const LINES_EACH = 4_096;
-/** Text without spaces is cut after about so many units. */
+/**
+ * Text without spaces is cut after so many units, if as many follow. A word's beginning may have
+ * more tokens than the word: cuts that are near each other would make a longer text a cheaper one.
+ */
 const RUN_UNITS = 16;
 
 /** Parts that stand or go as one, in order and apart from each other. */
@@ -48,20 +51,37 @@ function afterBreak(text: string, from: number): number {
 export function* fineCuts(text: string, spans: readonly Span[], end: number): Steps<number[]> {
   const cuts: number[] = [];
   let next = 0;
-  let run = 0;
+  let last = 0;
   for (let at = 1; at < end; at += 1) {
-    run += 1;
     if (at % 16_384 === 0) yield PAUSE;
     while (next < spans.length && spans[next]!.end <= at) next += 1;
-    if (at > (spans[next]?.start ?? text.length)) continue;
-    const code = text.charCodeAt(at);
-    const low = code >= 0xdc00 && code <= 0xdfff;
-    const space = code === 32 || code === 10 || code === 13 || code === 9;
-    if (low || (!space && run < RUN_UNITS && spans[next]?.start !== at)) continue;
+    const solid = spans[next]?.start ?? text.length;
+    if (at > solid) continue;
+    if (at !== solid && !endsWord(text, at) && !isInRun(text, last, at, Math.min(solid, end))) {
+      continue;
+    }
     cuts.push(at);
-    run = 0;
+    last = at;
   }
   return cuts;
+}
+
+function endsWord(text: string, at: number): boolean {
+  return isSpace(text.charCodeAt(at)) && !isSpace(text.charCodeAt(at - 1));
+}
+
+function isInRun(text: string, last: number, at: number, end: number): boolean {
+  if (at - last < RUN_UNITS || at + RUN_UNITS > end) return false;
+  const code = text.charCodeAt(at);
+  if (code >= 0xdc00 && code <= 0xdfff) return false;
+  for (let ahead = at; ahead < at + RUN_UNITS; ahead += 1) {
+    if (isSpace(text.charCodeAt(ahead))) return false;
+  }
+  return true;
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 10 || code === 13 || code === 9;
 }
 
 function fences(text: string): Span[] {

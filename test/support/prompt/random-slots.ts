@@ -39,7 +39,7 @@ const WORDS = [
   '٣',
   '...',
   'antidisestablishment',
-  `x${'😀'.repeat(12)}`,
+  `x${'😀'.repeat(30)}`,
 ];
 const CATEGORIES = ['system', 'rules', 'memory', 'history', 'input', 'context', 'Özel', 'notes'];
 
