@@ -65,32 +65,6 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
     return Array.isArray(counts) ? total(counts) : counts.then(total);
   }
 
-  function countEach(
-    encoding: Encoding | undefined,
-    texts: readonly string[],
-  ): readonly number[] | Promise<readonly number[]> {
-    if (encoding === undefined) return texts.map(tokensBound);
-    const keys = texts.map(keyOf);
-    const counts = keys.map((key) => known.get(encoding, key));
-    const places = [...counts.keys()].filter((place) => counts[place] === undefined);
-    hits += texts.length - places.length;
-    misses += places.length;
-    if (places.length === 0) return counts as number[];
-    const fresh = tokenizer.countAll(
-      encoding,
-      places.map((place) => texts[place]!),
-    );
-    const fill = (found: readonly number[]): number[] => {
-      assert(found.length === places.length, 'a count for each text');
-      for (const [index, place] of places.entries()) {
-        counts[place] = found[index]!;
-        known.set(encoding, keys[place]!, found[index]!);
-      }
-      return counts as number[];
-    };
-    return Array.isArray(fresh) ? fill(fresh) : fresh.then(fill);
-  }
-
   /** Remembers the counts of what was unseen, in its order, and answers their sum. */
   function learn(encoding: Encoding, unseen: Map<string, Unseen>, counts: readonly number[]) {
     assert(counts.length === unseen.size, 'a count for each text');
@@ -104,7 +78,67 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
     return sum;
   }
 
+  const note = (sought: Sought): void => {
+    hits += sought.counts.length - sought.places.length;
+    misses += sought.places.length;
+  };
+  const countEach: TokenCounts['countEach'] = (encoding, texts) =>
+    eachOf(encoding, texts, { known, tokenizer, note });
   return { countPieces, countEach, state: () => ({ ...known.state(), hits, misses }) };
+}
+
+interface Counting {
+  known: Remembered;
+  tokenizer: TokenCountsOptions['tokenizer'];
+  note(sought: Sought): void;
+}
+
+interface Sought {
+  keys: readonly string[];
+  /** 0 where it is not known. */
+  counts: number[];
+  /** Where it is not known. */
+  places: number[];
+}
+
+function eachOf(
+  encoding: Encoding | undefined,
+  texts: readonly string[],
+  { known, tokenizer, note }: Counting,
+): readonly number[] | Promise<readonly number[]> {
+  if (encoding === undefined) return texts.map(tokensBound);
+  const sought = seek(known, encoding, texts);
+  note(sought);
+  if (sought.places.length === 0) return sought.counts;
+  const unseen = sought.places.map((place) => texts[place]!);
+  const fresh = tokenizer.countAll(encoding, unseen);
+  const fill = (found: readonly number[]) => fillIn(known, encoding, sought, found);
+  return Array.isArray(fresh) ? fill(fresh) : fresh.then(fill);
+}
+
+function seek(known: Remembered, encoding: Encoding, texts: readonly string[]): Sought {
+  const keys = texts.map(keyOf);
+  const places: number[] = [];
+  const counts = keys.map((key, place) => {
+    const tokens = known.get(encoding, key);
+    if (tokens === undefined) places.push(place);
+    return tokens ?? 0;
+  });
+  return { keys, counts, places };
+}
+
+function fillIn(
+  known: Remembered,
+  encoding: Encoding,
+  { keys, counts, places }: Sought,
+  found: readonly number[],
+): readonly number[] {
+  assert(found.length === places.length, 'a count for each text');
+  for (const [index, place] of places.entries()) {
+    counts[place] = found[index]!;
+    known.set(encoding, keys[place]!, found[index]!);
+  }
+  return counts;
 }
 
 interface Unseen {

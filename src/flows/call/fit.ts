@@ -28,7 +28,7 @@ export interface FitDeps {
   /** The same pieces from which `countInput` counts. */
   piecesOf(body: JsonObject, target: Target): ChatPieces;
   countEach: CountEach;
-  /** Whether a public tokenizer of the target is known; else counts are bounds, several times up. */
+  /** Whether a public tokenizer of the target is known; else counts are bounds by bytes. */
   countsExactly(target: Target): boolean;
   templates: PromptTemplates;
 }
@@ -169,7 +169,8 @@ function tooLarge(fitting: Extract<PromptFit, { fits: false }>, tokens: number):
   const { before, leastTokens } = fitting;
   return refuse(
     'context_length_exceeded',
-    `The prompt has ${before} tokens and cannot be cut below ${leastTokens}; ${tokens} are allowed.`,
+    `The prompt has ${before} tokens and cannot be cut below ${leastTokens}; ` +
+      `${tokens} are allowed.`,
     { param: 'messages', metadata: { tokens: before, least: leastTokens, allowed: tokens } },
   );
 }

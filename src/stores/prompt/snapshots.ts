@@ -71,77 +71,94 @@ const OPEN = `select id from prompt_snapshots
   where turn_id is null and id = any($1::uuid[])`;
 
 export function createPromptSnapshots(options: PromptSnapshotsOptions): PromptSnapshots {
-  const { database, clock, log, keepText } = options;
-  const rowsMax = options.rowsMax ?? ROWS_MAX;
-  const waiting: Row[] = [];
-  /** Rows whose turn is not known yet, and since when. */
-  const unlinked = new Map<string, number>();
-  let dropped = 0;
-  let writing: Promise<void> | undefined;
+  return new SnapshotQueue(options);
+}
 
-  async function write(): Promise<void> {
+class SnapshotQueue implements PromptSnapshots {
+  readonly #options: PromptSnapshotsOptions;
+  readonly #rowsMax: number;
+  readonly #stop: () => void;
+  readonly #waiting: Row[] = [];
+  /** Rows whose turn is not known yet, and since when. */
+  readonly #unlinked = new Map<string, number>();
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
+
+  constructor(options: PromptSnapshotsOptions) {
+    this.#options = options;
+    this.#rowsMax = options.rowsMax ?? ROWS_MAX;
+    this.#stop = options.clock.every(options.everyMs ?? EVERY_MS, () => this.#look());
+  }
+
+  keep({ reservationId, agentId, templateId, prompt, report }: PromptSnapshot): void {
+    if (this.#waiting.length >= this.#rowsMax) {
+      this.#waiting.shift();
+      this.#dropped += 1;
+    }
+    const text = this.#options.keepText ? Buffer.from(prompt).toString('utf8') : null;
+    this.#waiting.push({
+      id: reservationId,
+      agentId,
+      templateId,
+      promptHash: hash('sha256', prompt, 'hex'),
+      // PostgreSQL's text has no NUL.
+      prompt: text?.replaceAll('\u0000', '\ufffd') ?? null,
+      report,
+    });
+  }
+
+  async flush(): Promise<void> {
+    // Whoever waits for that write is told of its failure; here only its end matters.
+    await this.#writing?.catch(() => undefined);
+    this.#writing = this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async close(): Promise<void> {
+    this.#stop();
+    await this.flush();
+  }
+
+  state(): { waiting: number; dropped: number } {
+    return { waiting: this.#waiting.length, dropped: this.#dropped };
+  }
+
+  #look(): void {
+    if (this.#writing !== undefined) return;
+    if (this.#waiting.length === 0 && this.#unlinked.size === 0) return;
+    this.flush().catch((error: unknown) => {
+      this.#options.log.warn({ error, ...this.state() }, 'prompt snapshots cannot be written');
+    });
+  }
+
+  async #write(): Promise<void> {
+    const { database, clock } = this.#options;
+    const waiting = this.#waiting;
     // Rows stay in the queue until they are written; only the oldest may be given up meanwhile.
     while (waiting.length > 0) {
       const batch = waiting.slice(0, BATCH_ROWS);
       await database.query(INSERT, columnsOf(batch));
       const written = new Set(batch.map((row) => row.id));
       while (waiting[0] !== undefined && written.has(waiting[0].id)) waiting.shift();
-      for (const id of written) unlinked.set(id, clock.elapsedMs());
+      for (const id of written) this.#unlinked.set(id, clock.elapsedMs());
     }
-    if (unlinked.size > 0) await link();
+    if (this.#unlinked.size > 0) await this.#link();
   }
 
   // The drain makes turns a moment after the call's end; a call that was released has none.
-  async function link(): Promise<void> {
-    const ids = [...unlinked.keys()];
+  async #link(): Promise<void> {
+    const { database, clock } = this.#options;
+    const ids = [...this.#unlinked.keys()];
     await database.query(LINK, [ids]);
     const rows = await database.query<{ id: string }>(OPEN, [ids]);
     const open = new Set(rows.map((row) => row.id));
     const oldestMs = clock.elapsedMs() - LINK_MS;
     for (const id of ids) {
-      if (!open.has(id) || unlinked.get(id)! < oldestMs) unlinked.delete(id);
+      if (!open.has(id) || this.#unlinked.get(id)! < oldestMs) this.#unlinked.delete(id);
     }
   }
-
-  async function flush(): Promise<void> {
-    await writing?.catch(() => undefined);
-    writing = write().finally(() => {
-      writing = undefined;
-    });
-    return writing;
-  }
-
-  const stop = clock.every(options.everyMs ?? EVERY_MS, () => {
-    if (writing !== undefined || (waiting.length === 0 && unlinked.size === 0)) return;
-    flush().catch((error: unknown) => {
-      log.warn({ error, waiting: waiting.length, dropped }, 'prompt snapshots cannot be written');
-    });
-  });
-
-  return {
-    keep({ reservationId, agentId, templateId, prompt, report }) {
-      if (waiting.length >= rowsMax) {
-        waiting.shift();
-        dropped += 1;
-      }
-      const text = keepText ? Buffer.from(prompt).toString('utf8') : null;
-      waiting.push({
-        id: reservationId,
-        agentId,
-        templateId,
-        promptHash: hash('sha256', prompt, 'hex'),
-        // PostgreSQL's text has no NUL.
-        prompt: text?.replaceAll('\u0000', '\ufffd') ?? null,
-        report,
-      });
-    },
-    flush,
-    async close() {
-      stop();
-      await flush();
-    },
-    state: () => ({ waiting: waiting.length, dropped }),
-  };
 }
 
 function columnsOf(rows: readonly Row[]): unknown[] {

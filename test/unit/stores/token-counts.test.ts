@@ -35,6 +35,17 @@ describe('token counts', () => {
     expect(counts.countPieces('o200k_base', [LONG])).toBe(100);
   });
 
+  test('texts are counted each by itself, in their order, and remembered for both ways', async () => {
+    const tokenizer = fakeTokenizer(true);
+    const counts = createTokenCounts({ tokenizer });
+    await counts.countPieces('o200k_base', ['ab']);
+    expect(await counts.countEach('o200k_base', ['abc', 'ab', LONG, ''])).toEqual([3, 2, 100, 0]);
+    expect(tokenizer.asked).toEqual(['ab', 'abc', LONG, '']);
+    expect(counts.countEach('o200k_base', [LONG, 'abc'])).toEqual([100, 3]);
+    expect(counts.countPieces('o200k_base', [LONG, 'abc'])).toBe(103);
+    expect(counts.countEach(undefined, ['é', 'a'])).toEqual([2, 1]);
+  });
+
   test('two encodings do not share counts', () => {
     const tokenizer = fakeTokenizer();
     const counts = createTokenCounts({ tokenizer });
