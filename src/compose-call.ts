@@ -2,14 +2,17 @@
 
 import { composeCounts } from './compose-counts.js';
 import { listedModels } from './compose-models.js';
+import { composePrompt } from './compose-prompt.js';
 import { composeTargets, readCatalog } from './compose-targets.js';
 import type { Config, ProviderConfig } from './config.js';
 import type { Call, CallBody, Operation } from './core/call.js';
 import type { Clock } from './core/clock.js';
 import type { Envelope } from './core/envelope.js';
 import type { Refused } from './core/errors.js';
+import type { JsonObject } from './core/json.js';
 import type { Log } from './core/log.js';
 import { formatUsd } from './core/money.js';
+import type { Database } from './drivers/database.js';
 import { createFailpoints } from './drivers/failpoints.js';
 import type { Metrics } from './drivers/metrics.js';
 import { openTokenizer } from './drivers/tokenizer.js';
@@ -18,7 +21,9 @@ import { createCallerDoors, type EnvelopeState } from './edges/http/caller-doors
 import { createProxy } from './edges/http/proxy.js';
 import { authenticate } from './flows/call/authenticate.js';
 import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
+import type { FitDeps } from './flows/call/fit.js';
 import { createHandle } from './flows/call/handle.js';
+import { previewPrompt } from './flows/call/preview.js';
 import { mayUse } from './flows/call/resolve.js';
 import { envelopesFor } from './rules/budget/envelopes.js';
 import { periodWindow } from './rules/budget/period-window.js';
@@ -43,6 +48,7 @@ import { createTokenCounts } from './stores/token-counts.js';
 
 export interface CallParts {
   config: Config;
+  database: Database;
   clock: Clock;
   log: Log;
   metrics: Metrics;
@@ -76,8 +82,10 @@ export function composeCall(parts: CallParts) {
   const upstream = openUpstream({});
   const catalog = readCatalog(config);
   const authenticateCall = composeAuthenticate(parts);
+  const targets = composeTargets(config, providers, catalog, clock);
+  const prompt = composePrompt({ ...parts, counts, rulesRoots: [], keepText: false });
   const handle = createHandle({
-    ...composeTargets(config, providers, catalog, clock),
+    ...targets,
     ...composeCounts(tokenizer, counts),
     ...composeRest(parts),
     upstream,
@@ -105,24 +113,38 @@ export function composeCall(parts: CallParts) {
     },
   );
   const models = listedModels(config, providers, catalog);
-  const caller = createCallerDoors({
-    authenticate: authenticateCall,
-    listModels: (identity) => models.filter((model) => mayUse(identity.allowedModels, model.id)),
-    budgetOf: (identity) => budgetOf(ledger, identity.envelopes),
-  });
   return {
     proxy,
-    caller,
+    caller: composeCaller(models, ledger, authenticateCall),
     catalog,
+    previewPrompt: composePreview(parts, prompt.fit, targets.plan),
     /** Resolves when no call is under way, its row written down. */
     async idle(): Promise<void> {
       while (running.size > 0) await Promise.allSettled(running);
     },
     async close(): Promise<void> {
+      await prompt.snapshots.close();
       await upstream.close();
       await tokenizer.close();
     },
   };
+}
+
+function composeCaller(
+  models: ReturnType<typeof listedModels>,
+  ledger: Ledger,
+  authenticateCall: CallDeps['authenticate'],
+) {
+  return createCallerDoors({
+    authenticate: authenticateCall,
+    listModels: (identity) => models.filter((model) => mayUse(identity.allowedModels, model.id)),
+    budgetOf: (identity) => budgetOf(ledger, identity.envelopes),
+  });
+}
+
+function composePreview({ directory }: CallParts, fit: FitDeps, plan: CallDeps['plan']) {
+  const deps = { fit, plan, snapshot: () => directory.snapshot() };
+  return (agentId: string, body: JsonObject) => previewPrompt(deps, agentId, body);
 }
 
 type Rest = Omit<

@@ -147,7 +147,7 @@ async function openServers(
   ready: () => Promise<Readiness>,
 ) {
   const { config, clock, log, metrics } = parts;
-  const more = composeAdmin(parts);
+  const more = composeAdmin(parts, call.previewPrompt);
   const operators = { ready, metrics: () => metrics.text() };
   const base = { clock, log, ...serverTimeouts(config) };
   const clients = { proxy: call.proxy, caller: call.caller };

@@ -13,6 +13,7 @@ import { keyCommand } from './key.js';
 import { limitCommand } from './limit.js';
 import { migrateCommand } from './migrate.js';
 import { priceCommand } from './price.js';
+import { promptCommand } from './prompt.js';
 import { reservationCommand } from './reservation.js';
 import { startCommand } from './start.js';
 import { styled } from './table.js';
@@ -59,6 +60,7 @@ export function rootCommand(deps: CliDeps): CommandDef {
       usage: usageCommand(deps),
       price: priceCommand(deps),
       reservation: reservationCommand(deps),
+      prompt: promptCommand(deps),
     },
   });
 }

@@ -6,8 +6,9 @@ import type { Call, CallBody, Caller, Plan, Target } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
-import type { BudgetReport } from '../../core/prompt.js';
+import type { BudgetReport, PromptFigures } from '../../core/prompt.js';
 import { type Draft, draftMessages, draftPrompt } from '../../rules/prompt/draft.js';
+import { promptFigures, promptHeaders } from '../../rules/prompt/figures.js';
 import { fitSlots } from '../../rules/prompt/fit-slots.js';
 import {
   type PromptPolicy,
@@ -36,8 +37,10 @@ export interface FitDeps {
 export interface Fitted {
   body: CallBody;
   report: BudgetReport;
-  /** Slots of which nothing was kept. */
-  rejects: number;
+  /** For the turn's row. */
+  figures: PromptFigures;
+  /** For the answer. */
+  headers: Readonly<Record<string, string>>;
   templateId: string | null;
 }
 
@@ -105,10 +108,12 @@ async function fitWished(
   if (!fitting.fits) return tooLarge(fitting, tokens);
   const warnings = [...fitting.report.warnings, ...filled.warnings];
   if (weights.unbounded) warnings.push('unbounded_parts');
+  const report = { ...fitting.report, warnings };
   return {
     body: write(body, draft, fitting),
-    report: { ...fitting.report, warnings },
-    rejects: fitting.rejects,
+    report,
+    figures: promptFigures(report, fitting.rejects),
+    headers: promptHeaders(report),
     templateId: template?.id ?? null,
   };
 }

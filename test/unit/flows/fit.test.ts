@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { isRefused, type Refused } from '#src/core/errors.js';
 import type { Json, JsonObject } from '#src/core/json.js';
 import { type Fitted, fitPrompt } from '#src/flows/call/fit.js';
-import { promptFigures, promptHeaders } from '#src/rules/prompt/figures.js';
 import type { PromptTemplate, TemplateSlot } from '#src/stores/prompt/templates.js';
 import {
   callerWith,
@@ -103,7 +102,7 @@ describe('a conversation', () => {
       { key: 'history', removed_chars: 240, removed_tokens: 128 },
     ]);
     expect(result.report.after).toBe(tokensOf(result.body.json));
-    expect(promptHeaders(result.report)).toEqual({
+    expect(result.headers).toEqual({
       'x-purser-prompt-tokens': String(result.report.after),
       'x-purser-trimmed': '"history";tokens=128;chars=240',
     });
@@ -189,7 +188,7 @@ describe('a template', () => {
     expect(result.report.warnings).toEqual(['soft_limit_exceeded:notes']);
     expect(result.report.after).toBe(tokensOf(result.body.json));
     expect(result.templateId).toBe('t1');
-    expect(promptFigures(result.report, result.rejects)).toMatchObject({
+    expect(result.figures).toMatchObject({
       tokensAfter: result.report.after,
       trimsCount: 1,
       rejects: 0,

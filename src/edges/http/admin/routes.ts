@@ -11,10 +11,12 @@ import { type AdminAuth, mountAdmin } from './doors.js';
 import { entityRoutes, recordRoute } from './entity-routes.js';
 import { keyRoutes } from './key-routes.js';
 import { limitRoutes } from './limit-routes.js';
+import { type PreviewPrompt, promptRoutes } from './prompt-routes.js';
 import { reservationRoutes } from './reservation-routes.js';
 import * as schemas from './schemas.js';
 
-export type AdminDoorsDeps = KeyDeps & ReservationDeps & { auth: AdminAuth };
+export type AdminDoorsDeps = KeyDeps &
+  ReservationDeps & { auth: AdminAuth; previewPrompt?: PreviewPrompt };
 
 /** For `openServer({more})`. */
 export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, string, Door])[] {
@@ -43,6 +45,7 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
     ...limitRoutes(deps),
     ...keyRoutes(deps),
     ...reservationRoutes(deps),
+    ...promptRoutes(deps, deps.previewPrompt),
     recordRoute('usage', schemas.usageListSchema, (request) => listUsage(deps, request)),
     recordRoute('audit', schemas.listSchema, (request) => listAudit(deps, request)),
   ];
