@@ -8,22 +8,23 @@ import type { Problem } from '../../core/errors.js';
 import type { Json, JsonObject } from '../../core/json.js';
 import { inputTokens, outputTokens, type Usage } from '../../core/usage.js';
 import { ChatReader } from './chat-reader.js';
-import { commentLine } from './ending-lines.js';
+import { commentLine, lineStart } from './ending-lines.js';
 import { openaiError } from './problem-json.js';
 
 export function writeDone(comment: string): Buffer {
   return Buffer.from(`${commentLine(comment)}data: [DONE]\n\n`);
 }
 
-export function writeChatFailure(problem: Problem): Buffer {
-  return Buffer.from(`data: ${JSON.stringify({ error: openaiError(problem) })}\n\n`);
+export function writeChatFailure(problem: Problem, reader?: StreamReader): Buffer {
+  const event = JSON.stringify({ error: openaiError(problem) });
+  return Buffer.from(`${lineStart(reader)}data: ${event}\n\n`);
 }
 
 /** Every choice that is open ends by `length`, as if the client's own bound had been reached. */
 export function writeChatCut(reader: StreamReader, cut: Cut): Buffer {
   assert(reader instanceof ChatReader, 'a chat stream is cut by what its own reader saw');
-  const done = writeDone(cut.comment);
-  if (reader.sawChoiceFinished) return done;
+  const [start, done] = [lineStart(reader), writeDone(cut.comment)];
+  if (reader.sawChoiceFinished) return Buffer.concat([Buffer.from(start), done]);
   const head = reader.head ?? { object: 'chat.completion.chunk' };
   const open = reader.openChoices();
   const ended = head.object === 'text_completion' ? endedText : endedMessage;
@@ -33,7 +34,7 @@ export function writeChatCut(reader: StreamReader, cut: Cut): Buffer {
     usage: chatUsageJson(cut.usage),
     purser: cut.purser,
   };
-  return Buffer.concat([Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`), done]);
+  return Buffer.concat([Buffer.from(`${start}data: ${JSON.stringify(chunk)}\n\n`), done]);
 }
 
 function endedMessage(index: Json): JsonObject {

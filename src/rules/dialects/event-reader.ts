@@ -69,6 +69,11 @@ export abstract class EventReader implements BlockSink {
     return this.#splitter.insideOversized;
   }
 
+  /** Whether what went out ends with half a CRLF: who writes after it writes the LF first. */
+  get owesLf(): boolean {
+    return this.#lastFate === 'pass' && this.#splitter.awaitsLf;
+  }
+
   takeText(): string {
     const text = this.#text;
     this.#text = '';

@@ -6,7 +6,7 @@ import type { Cut, StreamReader } from '../../core/dialect.js';
 import type { Problem } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import { outputTokens, type Usage } from '../../core/usage.js';
-import { commentLine, namedEvent } from './ending-lines.js';
+import { commentLine, lineStart, namedEvent } from './ending-lines.js';
 import { MessagesReader } from './messages-reader.js';
 import { anthropicError } from './problem-json.js';
 
@@ -17,8 +17,9 @@ export function writeMessagesDone(comment: string, reader?: StreamReader): Buffe
   return Buffer.concat([Buffer.from(commentLine(comment)), held ?? Buffer.from(STOP)]);
 }
 
-export function writeMessagesFailure(problem: Problem): Buffer {
-  return Buffer.from(namedEvent({ type: 'error', error: anthropicError(problem) }));
+export function writeMessagesFailure(problem: Problem, reader?: StreamReader): Buffer {
+  const event = namedEvent({ type: 'error', error: anthropicError(problem) });
+  return Buffer.from(lineStart(reader) + event);
 }
 
 export function writeMessagesCut(reader: StreamReader, cut: Cut): Buffer {

@@ -7,7 +7,7 @@ import type { Cut, StreamReader } from '../../core/dialect.js';
 import type { Problem } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import { inputTokens, outputTokens, type Usage } from '../../core/usage.js';
-import { commentLine, namedEvent } from './ending-lines.js';
+import { commentLine, lineStart, namedEvent } from './ending-lines.js';
 import { openaiError } from './problem-json.js';
 import { ResponsesReader } from './responses-reader.js';
 
@@ -22,14 +22,14 @@ export function writeResponsesFailure(problem: Problem, reader?: StreamReader): 
   const { code, message, param } = error;
   // Some clients look for the error inside, as providers send it, others beside the type.
   const event = { code: code!, message: message!, param: param!, error };
-  return Buffer.from(namedEvent(numbered('error', event, sequence)));
+  return Buffer.from(lineStart(reader) + namedEvent(numbered('error', event, sequence)));
 }
 
 export function writeResponsesCut(reader: StreamReader, cut: Cut): Buffer {
   assert(reader instanceof ResponsesReader, 'a stream of responses is cut by what its reader saw');
   if (reader.terminator) return writeResponsesDone(cut.comment, reader);
   let sequence = reader.nextSequence;
-  let text = '';
+  let text = lineStart(reader);
   for (const { type, ...event } of reader.output.closings()) {
     text += namedEvent(numbered(type as string, event, sequence));
     if (sequence !== undefined) sequence += 1;

@@ -33,6 +33,11 @@ export class BlockSplitter {
     return this.#oversized;
   }
 
+  /** Whether the last block ended with a CR whose LF, if it has one, is still to come. */
+  get awaitsLf(): boolean {
+    return this.#afterCr && this.#tail.length === 0 && !this.#oversized;
+  }
+
   push(chunk: Buffer): void {
     const length = chunk.length;
     if (length === 0) return;

@@ -147,7 +147,7 @@ describe.each(FORMATS)('mutated streams of %s', (format) => {
       expect(ending, told).toMatch(/(?:\r\n|\n|\r)(?:\r\n|\n|\r)$/);
       DIALECTS[format].writeFailure({ code: 'upstream_error', message: 'broke' }, reader);
     }
-  });
+  }, 600_000);
 
   it('never tell a usage that the stream does not, unless it is marked', () => {
     let read = 0;
@@ -164,7 +164,7 @@ describe.each(FORMATS)('mutated streams of %s', (format) => {
       expect(told, `seed ${seed}`).toContainEqual([input, outputTokens(usage)]);
     }
     expect(read).toBeGreaterThan(MUTANTS / 100);
-  });
+  }, 600_000);
 });
 
 function expectSane(usage: Usage | undefined, told: string): void {

@@ -62,6 +62,7 @@ describe.skipIf(!existsSync(recordings)).each<Format>(['messages', 'responses'])
         expectClasses(row, reader.usage);
       }
     },
+    600_000,
   );
 
   it.each(answers)('$file has the classes and the cost that were written by hand', (row) => {
