@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { compose, type Gateway } from './compose.js';
 import { openRows } from './compose-database.js';
 import { readCatalog } from './compose-targets.js';
+import { isPrimary, ownConfig, runPrimary, speaksForAll } from './compose-workers.js';
 import { type Config, type Environment, loadConfig } from './config.js';
 import { OperatorError } from './core/errors.js';
 import { isJsonObject, parseJson } from './core/json.js';
@@ -54,12 +55,16 @@ export function composeCli(here: Surroundings): CliDeps {
   };
 }
 
-async function start(config: Config, here: Surroundings): Promise<void> {
+async function start(all: Config, here: Surroundings): Promise<void> {
   const pretty = here.out.isTTY;
-  const log = openLog({ level: levelOf(config), pretty });
+  const log = openLog({ level: levelOf(all), pretty });
+  if (isPrimary(all)) return runPrimary({ ...here, config: all, log });
+  const config = ownConfig(all, here.env);
   const gateway = await compose(config, { log });
-  keepAdminKey(config, gateway);
-  here.out.write(bannerText(bannerFacts(config, gateway), pretty));
+  keepAdminKey(all, gateway);
+  if (speaksForAll(all, here.env)) {
+    here.out.write(bannerText(bannerFacts(all, gateway), pretty));
+  }
   let stopping = false;
   here.onSignal(() => {
     // The second signal is in a hurry: what runs is ended and written down at once.

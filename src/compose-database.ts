@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config.js';
+import { OperatorError } from './core/errors.js';
 import type { Database } from './drivers/database.js';
 import { lockDirectory } from './drivers/directory-lock.js';
 import { type MigrationStep, migrateUp } from './drivers/migrate.js';
@@ -26,7 +27,7 @@ export async function openRows(config: Config): Promise<OpenRows> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory({ dir: config.dataDir, owner: `pid ${process.pid}` });
   try {
-    const opened = config.databaseUrl === null ? await embedded(config) : postgres(config);
+    const opened = config.databaseUrl === null ? await embedded(config) : await postgres(config);
     return {
       ...opened,
       async close() {
@@ -50,7 +51,7 @@ async function embedded(config: Config): Promise<OpenRows> {
   return { database, described: `PGlite in ${dir}`, close };
 }
 
-function postgres(config: Config): OpenRows {
+async function postgres(config: Config): Promise<OpenRows> {
   const url = config.databaseUrl ?? '';
   const database = openPostgres({
     url,
@@ -58,7 +59,17 @@ function postgres(config: Config): OpenRows {
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
-  const { hostname, pathname } = new URL(url);
-  const described = `PostgreSQL at ${hostname}${pathname}`;
+  const { host, pathname } = new URL(url);
+  const described = `PostgreSQL at ${host}${pathname}`;
+  try {
+    await database.query('select 1');
+  } catch (cause) {
+    await database.close();
+    throw new OperatorError(
+      `${described} does not answer: ${cause instanceof Error ? cause.message : cause}.`,
+      'Start it, correct DATABASE_URL, or unset it for the embedded database.',
+      { cause },
+    );
+  }
   return { database, described, close: () => database.close() };
 }

@@ -122,7 +122,8 @@ async function listen(path: string, owner: string): Promise<Server> {
     socket.end(`${owner}\n`);
   });
   try {
-    server.listen(path);
+    // Exclusive: under `cluster` the primary would hold the socket, and outlive its owner.
+    server.listen({ path, exclusive: true });
     await once(server, 'listening');
     return server;
   } catch (cause) {

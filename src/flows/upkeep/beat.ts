@@ -85,6 +85,8 @@ async function beatBatch(
     // It may have ended by itself while the beat was under way.
     if (!live) continue;
     calls.delete(id);
+    // Only its own gateway finalizes a call: it is being written down right now.
+    if (ending === 'finalized') continue;
     log.warn({ reservationId: id, ending }, 'a running call lost its reservation and is aborted');
     live.call.abort(ending);
   }

@@ -90,10 +90,13 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
 }
 
 async function readState({ wire, keys }: RedisParts): ReturnType<Ledger['state']> {
+  // What was seen before asking: replies of other commands may come in while this one travels, and
+  // a ledger is not lost for having gone on.
+  const seen = { epoch: wire.epoch, seq: wire.seqSeen };
   const raw = await wire.send('state', [keys.state, keys.leases], []);
   const [open, held] = raw.detail as [number, number];
   const { seq, epoch, timeMs } = raw;
-  const isBehind = wire.isBehind(raw);
+  const isBehind = epoch < seen.epoch || (epoch === seen.epoch && seq < seen.seq);
   if (!isBehind) wire.enter(epoch, seq);
   return { open: open === 1 && epoch > 0 && !isBehind, seq, epoch, timeMs, held };
 }

@@ -66,11 +66,6 @@ export class RedisWire {
     }
   }
 
-  /** Whether what the ledger says of itself is behind what was seen of it. */
-  isBehind({ epoch, seq }: { epoch: number; seq: number }): boolean {
-    return epoch < this.#epoch || (epoch === this.#epoch && seq < this.#seqSeen);
-  }
-
   async send(
     name: ScriptName,
     keys: readonly string[],
