@@ -2,12 +2,13 @@
 
 import { composeCounts } from './compose-counts.js';
 import { listedModels } from './compose-models.js';
+import { composePolicy } from './compose-policy.js';
 import { composePrompt } from './compose-prompt.js';
 import { composeTargets, readCatalog } from './compose-targets.js';
 import type { Config, ProviderConfig } from './config.js';
 import type { Call, CallBody, Operation } from './core/call.js';
 import type { Clock } from './core/clock.js';
-import type { Envelope } from './core/envelope.js';
+import { type Envelope, settingAt } from './core/envelope.js';
 import type { Refused } from './core/errors.js';
 import type { JsonObject } from './core/json.js';
 import type { Log } from './core/log.js';
@@ -27,7 +28,6 @@ import { previewPrompt } from './flows/call/preview.js';
 import { mayUse } from './flows/call/resolve.js';
 import { envelopesFor } from './rules/budget/envelopes.js';
 import { periodWindow } from './rules/budget/period-window.js';
-import { refusalOf } from './rules/budget/refusal.js';
 import { budgetHeaders } from './rules/budget/tightest.js';
 import { chat } from './rules/dialects/chat.js';
 import { readChatCall } from './rules/dialects/chat-call.js';
@@ -84,6 +84,7 @@ export function composeCall(parts: CallParts) {
   const authenticateCall = composeAuthenticate(parts);
   const targets = composeTargets(config, providers, catalog, clock);
   const prompt = composePrompt({ ...parts, counts, rulesRoots: [], keepText: false });
+  const identify = composeAuthenticate(parts, false);
   const handle = createHandle({
     ...targets,
     ...composeCounts(tokenizer, counts),
@@ -103,7 +104,7 @@ export function composeCall(parts: CallParts) {
         done.then(over, over);
         return done;
       },
-      authenticate: authenticateCall,
+      authenticate: identify,
       readCall: (operation, raw) => READERS[operation](raw),
     },
     {
@@ -115,7 +116,7 @@ export function composeCall(parts: CallParts) {
   const models = listedModels(config, providers, catalog);
   return {
     proxy,
-    caller: composeCaller(models, ledger, authenticateCall),
+    caller: composeCaller(models, ledger, identify),
     catalog,
     previewPrompt: composePreview(parts, prompt.fit, targets.plan),
     /** Resolves when no call is under way, its row written down. */
@@ -152,12 +153,12 @@ type Rest = Omit<
   'plan' | 'health' | 'countInput' | 'countText' | 'upstream' | 'authenticate'
 >;
 
-function composeRest({ config, clock, log, metrics, ledger, spool, live, owner }: CallParts): Rest {
+function composeRest(parts: CallParts): Rest {
+  const { config, clock, log, metrics, ledger, spool, live, owner } = parts;
   return {
     ...{ clock, log, ledger, spool, live, budgetHeaders },
     dialects: { chat, completions, embeddings, messages, responses },
-    refuseNew: () => undefined,
-    explain: refusalOf,
+    ...composePolicy(parts),
     usageNotAsked: new Set(),
     outputSizes: createOutputSizes(),
     failpoint: createFailpoints(config.crashAt ?? undefined),
@@ -166,9 +167,10 @@ function composeRest({ config, clock, log, metrics, ledger, spool, live, owner }
   };
 }
 
-function composeAuthenticate({ directory, ledger, pepper }: CallParts): CallDeps['authenticate'] {
+function composeAuthenticate({ directory, ledger, pepper }: CallParts, complete = true) {
   const deps = { keys: openKeyVerifier(pepper), envelopesFor };
-  return (part) => authenticate(deps, part, directory.snapshot(), ledger.nowMs());
+  return (part: Pick<Call, 'credential' | 'claims'>) =>
+    authenticate(deps, part, directory.snapshot(), ledger.nowMs(), complete);
 }
 
 function callOptions(config: Config, owner: string): CallOptions {
@@ -184,6 +186,7 @@ function callOptions(config: Config, owner: string): CallOptions {
     requestTimeoutMs: timeouts.requestMs,
     writeStallMs: timeouts.stallMs,
     readOnMs: timeouts.leftMs,
+    dry: config.mode === 'dry',
     answerBytesMax: config.answerBytesMax,
   };
 }
@@ -214,7 +217,8 @@ async function budgetOf(ledger: Ledger, envelopes: readonly Envelope[]): Promise
     const balance = balances[index];
     if (!balance || !envelope.visible) return [];
     // A counter that nobody touched knows no limit yet: the rows do.
-    const { limit, mode } = envelope;
+    const { mode } = envelope;
+    const { limit } = settingAt(envelope, nowMs);
     return [
       { envelope, balance: { ...balance, limit, mode }, resetsAtMs: windows[index]?.endsAtMs },
     ];

@@ -39,6 +39,31 @@ export interface KeyRow {
   revokedAtMs: number | null;
   /** After rotation the old key still works until then. */
   graceUntilMs: number | null;
+  dimensions?: KeyDimensions;
+}
+
+/** What a client may say of whom its call is for; tags as a whole. */
+export const DIMENSIONS = [
+  'conversation',
+  'task',
+  'person',
+  'occasion',
+  'issue',
+  'pull_request',
+  'session',
+  'end_user',
+  'tags',
+] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** What a key decides of the dimensions of its calls. */
+export interface KeyDimensions {
+  /** Always this value; of tags always these among others. */
+  fixed: Readonly<Partial<Record<Dimension, string | Readonly<Record<string, string>>>>>;
+  /** A call that does not say them is refused. */
+  required: readonly Dimension[];
+  /** What else a client says is ignored; null: everything counts. */
+  allowed: readonly Dimension[] | null;
 }
 
 /** One active row of `budget_limits`. */
@@ -54,6 +79,8 @@ export interface LimitRow {
   unit: Unit;
   /** In the unit: nano-USD, tokens, requests or calls at once. */
   amount: number;
+  /** Another amount until a moment; from then on `amount` again, under the next version. */
+  raise?: { amount: number; untilMs: number };
   period: Period;
   calendar: Calendar;
   mode: Mode;
@@ -81,4 +108,6 @@ export interface DirectorySnapshot {
   agents: ReadonlyMap<string, AgentRow>;
   limits: readonly LimitRow[];
   tokenBudgetsByAgent: ReadonlyMap<string, TokenBudgetRow>;
+  /** Why no call is taken at all, if an operator has said so. */
+  stopped?: { reason: string };
 }

@@ -42,6 +42,24 @@ export interface Envelope {
   version: number;
   /** Shares of the limit at which someone is told, ascending, in 0..1. */
   thresholds: readonly number[];
+  /** What limit and version will be from a moment on that is known already; earliest first. */
+  later?: readonly LaterSetting[];
+}
+
+export interface LaterSetting {
+  fromMs: number;
+  limit: number | null;
+  version: number;
+}
+
+/** Limit and version as they are at a moment: a raise that is over, a rate that has begun. */
+export function settingAt(
+  envelope: Envelope,
+  atMs: number,
+): { limit: number | null; version: number } {
+  let setting: { limit: number | null; version: number } = envelope;
+  for (const later of envelope.later ?? []) if (later.fromMs <= atMs) setting = later;
+  return setting;
 }
 
 /** One envelope under one label as the ledger has it now. `available` is computed, never stored. */

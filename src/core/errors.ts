@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   usage_log_unavailable: { status: 503, type: 'server_error' },
   overloaded: { status: 503, type: 'server_error' },
   draining: { status: 503, type: 'server_error' },
+  calls_stopped: { status: 503, type: 'server_error' },
   upstream_timeout: { status: 504, type: 'server_error' },
 } as const satisfies Record<string, { status: number; type: string }>;
 
@@ -60,6 +61,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export interface Problem {
   code: ErrorCode;
   message: string;
+  /** Where it is not the code's own. */
+  status?: number;
   /** The member of the request that is wrong. */
   param?: string;
   metadata?: Record<string, string | number | boolean | null>;

@@ -4,7 +4,7 @@
 
 import { hash, randomBytes } from 'node:crypto';
 import { assert } from '../core/assert.js';
-import type { DirectorySnapshot, KeyRow } from '../core/directory.js';
+import type { DirectorySnapshot, KeyDimensions, KeyRow } from '../core/directory.js';
 import { type Refused, refuse } from '../core/errors.js';
 import type { Database, Queryable } from '../drivers/database.js';
 import { hashKey, judgeKey, mintKey, parseKey, sameHash } from '../rules/keys/api-key.js';
@@ -96,6 +96,7 @@ export interface NewKey {
   userId: string | null;
   allowedModels: readonly string[] | null;
   expiresAtMs: number | null;
+  dimensions?: KeyDimensions;
   /** The key that this one replaces. */
   rotatedFrom?: string;
 }
@@ -111,8 +112,9 @@ export async function insertKey(
   const text = minted?.text ?? given ?? '';
   const rows = await queryable.query<{ id: string }>(
     `insert into api_keys (public_id, secret_hash, prefix, name, kind, role, agent_id, user_id,
-       allowed_models, expires_at, rotated_from)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10, $11) returning id`,
+       allowed_models, expires_at, rotated_from, fixed_dimensions, required_dimensions,
+       allowed_dimensions)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10, $11, $12, $13, $14) returning id`,
     [
       minted?.publicId ?? GIVEN_KEY_PUBLIC_ID,
       hashKey(text, pepper),
@@ -125,6 +127,9 @@ export async function insertKey(
       key.allowedModels,
       key.expiresAtMs === null ? null : new Date(key.expiresAtMs),
       key.rotatedFrom ?? null,
+      key.dimensions?.fixed ?? {},
+      key.dimensions?.required ?? [],
+      key.dimensions?.allowed ?? null,
     ],
   );
   return { id: rows[0]!.id, text };

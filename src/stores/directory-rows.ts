@@ -5,6 +5,7 @@ import type { Unit } from '../core/amount.js';
 import type {
   AgentRow,
   DirectorySnapshot,
+  KeyDimensions,
   KeyRow,
   LimitRow,
   ProjectRow,
@@ -14,10 +15,13 @@ import type { Log } from '../core/log.js';
 import { AMOUNT_MAX, parseUsd } from '../core/money.js';
 import type { Queryable } from '../drivers/database.js';
 
+/** While there is such a row in `settings`, no call is taken. */
+export const STOP_SETTING = 'kill_switch';
+
 type Rows = Omit<DirectorySnapshot, 'version'>;
 
 export async function readRows(database: Queryable, log: Log): Promise<Rows> {
-  const [keys, projects, agents, limits, budgets] = await Promise.all([
+  const [keys, projects, agents, limits, budgets, stopped] = await Promise.all([
     readKeys(database),
     database.query<ProjectRow>(
       `select id, name, owner_id as "ownerId", is_active as "isActive" from projects`,
@@ -31,6 +35,9 @@ export async function readRows(database: Queryable, log: Log): Promise<Rows> {
       `select id, agent_id as "agentId", allocated_tokens as "allocatedTokens", version
        from budgets`,
     ),
+    database.query<{ reason: string }>(
+      `select value->>'reason' as reason from settings where key = '${STOP_SETTING}'`,
+    ),
   ]);
   return {
     keysByPublicId: new Map(keys.map((row) => [row.publicId, row])),
@@ -38,10 +45,14 @@ export async function readRows(database: Queryable, log: Log): Promise<Rows> {
     agents: new Map(agents.map((row) => [row.id, row])),
     limits,
     tokenBudgetsByAgent: new Map(budgets.map((row) => [row.agentId, row])),
+    ...(stopped[0] && { stopped: stopped[0] }),
   };
 }
 
-interface SqlKey extends Omit<KeyRow, `${string}AtMs` | 'graceUntilMs'> {
+interface SqlKey extends Omit<KeyRow, `${string}AtMs` | 'graceUntilMs' | 'dimensions'> {
+  fixed: KeyDimensions['fixed'];
+  required: KeyDimensions['required'];
+  allowed: KeyDimensions['allowed'];
   expires: Date | null;
   disabled: Date | null;
   revoked: Date | null;
@@ -53,10 +64,12 @@ async function readKeys(database: Queryable): Promise<KeyRow[]> {
     `select id, public_id as "publicId", secret_hash as "secretHash", kind, role,
        agent_id as "agentId", user_id as "userId", allowed_models as "allowedModels",
        expires_at as expires, disabled_at as disabled, revoked_at as revoked,
-       grace_until as grace from api_keys`,
+       grace_until as grace, fixed_dimensions as fixed, required_dimensions as required,
+       allowed_dimensions as allowed from api_keys`,
   );
-  return rows.map(({ expires, disabled, revoked, grace, ...row }) => ({
+  return rows.map(({ expires, disabled, revoked, grace, fixed, required, allowed, ...row }) => ({
     ...row,
+    dimensions: { fixed, required, allowed },
     expiresAtMs: expires?.getTime() ?? null,
     disabledAtMs: disabled?.getTime() ?? null,
     revokedAtMs: revoked?.getTime() ?? null,
@@ -65,7 +78,7 @@ async function readKeys(database: Queryable): Promise<KeyRow[]> {
 }
 
 interface SqlLimit
-  extends Omit<LimitRow, 'unit' | 'amount' | 'calendar' | 'thresholds' | 'version'> {
+  extends Omit<LimitRow, 'unit' | 'amount' | 'raise' | 'calendar' | 'thresholds' | 'version'> {
   usd: string | null;
   tokens: number | bigint | null;
   requests: number | bigint | null;
@@ -76,6 +89,8 @@ interface SqlLimit
   first: string | null;
   more: string[];
   version: number;
+  raised: string | null;
+  until: Date | null;
 }
 
 async function readLimits(database: Queryable, log: Log): Promise<LimitRow[]> {
@@ -85,7 +100,8 @@ async function readLimits(database: Queryable, log: Log): Promise<LimitRow[]> {
        amount_tokens as tokens, amount_requests as requests, amount_concurrency as concurrency,
        period, coalesce(action_on_exceed, 'warn') as mode, strict, visible,
        on_ledger_down as "onLedgerDown", version, time_zone as zone, week_start as "weekStart",
-       anchor_day as "anchorDay", alert_threshold as first, alert_thresholds::text[] as more
+       anchor_day as "anchorDay", alert_threshold as first, alert_thresholds::text[] as more,
+       raise_amount as raised, raise_until as until
      from budget_limits where is_active order by id`,
   );
   return rows.map((row) => limitRow(row, log));
@@ -93,7 +109,7 @@ async function readLimits(database: Queryable, log: Log): Promise<LimitRow[]> {
 
 function limitRow(row: SqlLimit, log: Log): LimitRow {
   const { usd, tokens, requests, concurrency, zone, weekStart, anchorDay, ...rest } = row;
-  const { first, more, ...kept } = rest;
+  const { first, more, version, raised, until, ...kept } = rest;
   const unit: Unit =
     usd !== null
       ? 'nano_usd'
@@ -102,16 +118,31 @@ function limitRow(row: SqlLimit, log: Log): LimitRow {
         : requests !== null
           ? 'requests'
           : 'concurrency';
-  const asked = usd !== null ? parseUsd(usd) : (tokens ?? requests ?? concurrency ?? undefined);
-  if (typeof asked !== 'number') {
+  const whole = (value: number | bigint | null): number => {
+    if (typeof value === 'number') return value;
     log.warn({ limit: row.name }, 'a limit is larger than a counter can hold; the most is used');
-  }
+    return AMOUNT_MAX;
+  };
+  const amount = whole(
+    usd !== null ? (parseUsd(usd) ?? null) : (tokens ?? requests ?? concurrency),
+  );
   const thresholds = new Set([first ?? [], ...more].flat().map(Number));
   return {
     ...kept,
     unit,
-    amount: typeof asked === 'number' ? asked : AMOUNT_MAX,
+    amount,
+    ...(raised !== null &&
+      until && { raise: { amount: whole(raiseOf(unit, raised)), untilMs: until.getTime() } }),
+    // The odd version after it is that of a raise that has ended, so that nobody has to write one.
+    version: version * 2,
     calendar: { timeZone: zone, weekStart, anchorDay },
     thresholds: [...thresholds].sort((left, right) => left - right),
   };
+}
+
+/** Decimal text with nine places, in the unit. */
+function raiseOf(unit: Unit, raised: string): number | null {
+  if (unit === 'nano_usd') return parseUsd(raised) ?? null;
+  const whole = Number(raised.split('.')[0]);
+  return Number.isSafeInteger(whole) ? whole : null;
 }

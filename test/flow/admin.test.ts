@@ -288,7 +288,7 @@ story('what exists already is 409, what never did is 404', async (admin) => {
   for (const id of ['00000000-0000-4000-8000-000000000000', 'x', '%00', "'--"]) {
     expect((await admin.ask('GET', `/admin/v1/users/${id}`)).status).toBe(404);
   }
-  expect(code(await admin.ask('GET', '/admin/v1/budgets'))).toEqual([404, 'unknown_endpoint']);
+  expect(code(await admin.ask('GET', '/admin/v1/nothing'))).toEqual([404, 'unknown_endpoint']);
   expect(code(await admin.ask('PUT', '/admin/v1/users'))).toEqual([405, 'method_not_allowed']);
 });
 

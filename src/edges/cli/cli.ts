@@ -5,6 +5,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { type ArgsDef, type CommandDef, parseArgs } from 'citty';
 import { closest } from '../../core/closest.js';
 import { OperatorError } from '../../core/errors.js';
+import { budgetCommand } from './budget.js';
+import { callsCommand } from './calls.js';
 import { define } from './command.js';
 import type { CliDeps } from './deps.js';
 import { doctorCommand } from './doctor.js';
@@ -57,6 +59,8 @@ export function rootCommand(deps: CliDeps): CommandDef {
       migrate: migrateCommand(deps),
       key: keyCommand(deps),
       limit: limitCommand(deps),
+      budget: budgetCommand(deps),
+      calls: callsCommand(deps),
       usage: usageCommand(deps),
       price: priceCommand(deps),
       reservation: reservationCommand(deps),

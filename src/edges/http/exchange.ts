@@ -36,7 +36,7 @@ export function answerJson(
 }
 
 export function answerProblem(exchange: Exchange, problem: Problem): void {
-  const { status } = ERROR_CODES[problem.code];
+  const status = problem.status ?? ERROR_CODES[problem.code].status;
   const retry = status === 402 ? { 'x-should-retry': 'false' } : {};
   const type = { 'content-type': 'application/json' };
   const text = problemJson(exchange.operation ?? 'chat', problem, exchange.requestId);

@@ -22,7 +22,7 @@ export function parserProblem(error: Error): Problem {
 }
 
 export function answerRawProblem(socket: Socket, problem: Problem): void {
-  const { status } = ERROR_CODES[problem.code];
+  const status = problem.status ?? ERROR_CODES[problem.code].status;
   const body = JSON.stringify({ error: openaiError(problem) });
   const head = [
     `HTTP/1.1 ${status} ${REASONS[status] ?? 'Bad Request'}`,

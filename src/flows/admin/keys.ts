@@ -1,6 +1,7 @@
 // API keys: made and shown once, rotated with a day of grace for the old one, disabled, revoked.
 // Keys of admins are an owner's business alone.
 
+import type { Dimension, KeyDimensions } from '../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { GIVEN_KEY_PUBLIC_ID, insertKey, type NewKey } from '../../stores/api-keys.js';
 import { type Actor, type AdminDeps, change, managedByFile } from './change.js';
@@ -21,8 +22,9 @@ export interface KeyDeps extends AdminDeps {
 export const KEY: Entity = {
   name: 'key',
   table: 'api_keys',
-  columns: `id, public_id, prefix, name, kind, role, agent_id, user_id, allowed_models, expires_at,
-    disabled_at, revoked_at, grace_until, rotated_from, created_at, updated_at, last_used_at`,
+  columns: `id, public_id, prefix, name, kind, role, agent_id, user_id, allowed_models,
+    fixed_dimensions, required_dimensions, allowed_dimensions, expires_at, disabled_at,
+    revoked_at, grace_until, rotated_from, created_at, updated_at, last_used_at`,
   hasOrigin: false,
 };
 
@@ -33,6 +35,9 @@ export interface KeyInput {
   allowed_models?: string[] | null | undefined;
   expires_at?: Date | null | undefined;
   disabled?: boolean | undefined;
+  fixed_dimensions?: KeyDimensions['fixed'] | undefined;
+  required_dimensions?: readonly Dimension[] | undefined;
+  allowed_dimensions?: readonly Dimension[] | null | undefined;
 }
 
 /** A key's row, and the key itself where it was just made. */
@@ -100,22 +105,28 @@ export function rotateKey(deps: KeyDeps, actor: Actor, id: string): Promise<Made
     if (isRefused(old)) return old;
     const refused = refuseTouch(actor, old);
     if (refused) return refused;
-    const [row] = await tx.query<NewKey & { expires: Date | null }>(
+    const [row] = await tx.query<NewKey & KeyDimensions & { expires: Date | null }>(
       `select name, kind, role, agent_id as "agentId", user_id as "userId",
-         allowed_models as "allowedModels", expires_at as expires from api_keys where id = $1`,
+         allowed_models as "allowedModels", expires_at as expires,
+         fixed_dimensions as fixed, required_dimensions as required,
+         allowed_dimensions as allowed
+       from api_keys where id = $1`,
       [id],
     );
     const expiresAtMs = row!.expires?.getTime() ?? null;
-    const made = await insertKey(tx, deps.pepper, { ...row!, expiresAtMs, rotatedFrom: id });
+    const { fixed, required, allowed, ...same } = row!;
+    const dimensions = { fixed, required, allowed };
+    const next = { ...same, dimensions, expiresAtMs, rotatedFrom: id };
+    const made = await insertKey(tx, deps.pepper, next);
     const graceUntil = new Date(deps.clock.nowMs() + ROTATION_GRACE_MS);
     await tx.query(
       'update api_keys set grace_until = least(coalesce(grace_until, $2), $2) where id = $1',
       [id, graceUntil],
     );
-    const next = await readRow(tx, KEY, made.id);
-    if (isRefused(next)) return next;
-    await audit({ action: 'rotate', entity: 'key', entityId: id, before: old, after: next });
-    return { ...next, key: made.text };
+    const after = await readRow(tx, KEY, made.id);
+    if (isRefused(after)) return after;
+    await audit({ action: 'rotate', entity: 'key', entityId: id, before: old, after });
+    return { ...after, key: made.text };
   });
 }
 

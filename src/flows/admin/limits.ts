@@ -3,11 +3,10 @@
 // new from old. Where nothing is said, a limit blocks.
 
 import type { Unit } from '../../core/amount.js';
-import type { Mode, ScopeType } from '../../core/envelope.js';
+import type { Mode } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { formatUsd, parseUsd, toNumericUsd } from '../../core/money.js';
 import type { Period } from '../../core/period.js';
-import type { Queryable } from '../../drivers/database.js';
 import { type Actor, type AdminDeps, change } from './change.js';
 import {
   type Columns,
@@ -19,7 +18,9 @@ import {
   listRows,
   readRow,
 } from './entity.js';
+import { amountOfRow, type RaiseInput, raiseColumns, shownRaise } from './limit-raise.js';
 import { refuseCrowd } from './limit-room.js';
+import { type LimitScope, scopeText } from './limit-scope.js';
 
 export const LIMIT: Entity = {
   name: 'limit',
@@ -27,7 +28,8 @@ export const LIMIT: Entity = {
   columns: `id, name, scope_type, scope_id, scope_agent_type, scope_key, amount_usd, amount_tokens,
     amount_requests, amount_concurrency, period, action_on_exceed, on_ledger_down, strict, visible,
     alert_threshold::float8 as alert_threshold, alert_thresholds::float8[] as alert_thresholds,
-    time_zone, week_start, anchor_day, version, origin, is_active, created_at, updated_at`,
+    time_zone, week_start, anchor_day, raise_amount, raise_until, version, origin, is_active,
+    created_at, updated_at`,
   hasOrigin: true,
 };
 
@@ -51,14 +53,7 @@ export interface LimitTerms {
   is_active?: boolean | undefined;
 }
 
-export interface LimitScope {
-  scope_type: ScopeType;
-  scope_id: string | null;
-  scope_agent_type: string | null;
-  scope_key: string | null;
-}
-
-export type NewLimit = LimitTerms & LimitScope & LimitAmount & { period: Period };
+export type NewLimit = LimitTerms & LimitScope & LimitAmount & RaiseInput & { period: Period };
 
 const UNITS: Record<Unit, { column: string; word: string }> = {
   nano_usd: { column: 'amount_usd', word: 'usd' },
@@ -83,10 +78,14 @@ export async function createLimit(
   const made = await change(deps, actor, async (tx, audit) => {
     const scope = await scopeText(tx, limit);
     if (isRefused(scope)) return scope;
-    const { unit, amount, ...rest } = limit;
+    const { unit, amount, raise_amount, raise_until, ...rest } = limit;
     const { column, word } = UNITS[unit];
+    const asked = { raise_amount, raise_until };
+    const raise = raiseColumns(asked, unit, amount, deps.clock.nowMs());
+    if (isRefused(raise)) return raise;
     const columns: Columns = {
       ...rest,
+      ...raise,
       name: limit.name ?? `${scope}/${word}/${limit.period}`,
       action_on_exceed: limit.action_on_exceed ?? 'block',
       [column]: amountColumn(unit, amount),
@@ -105,16 +104,25 @@ export async function changeLimit(
   deps: AdminDeps,
   actor: Actor,
   id: string,
-  terms: LimitTerms,
+  { raise_amount, raise_until, ...terms }: LimitTerms & RaiseInput,
   amount: LimitAmount | undefined,
 ): Promise<EntityRow | Refused> {
   const column = amount && UNITS[amount.unit].column;
   const columns: Columns = { ...terms };
   if (amount && column) columns[column] = amountColumn(amount.unit, amount.amount);
+  const before = (row: EntityRow): Refused | undefined => {
+    if (column && row[column] === null) return otherUnit(column);
+    const old = amountOfRow(row);
+    const asked = { raise_amount, raise_until };
+    const raise = raiseColumns(asked, old.unit, amount?.amount ?? old.amount, deps.clock.nowMs());
+    if (isRefused(raise)) return raise;
+    Object.assign(columns, raise);
+    return undefined;
+  };
   const changed = await changeEntity(deps, actor, LIMIT, id, {
     action: 'update',
     columns,
-    before: (row) => (column && row[column] === null ? otherUnit(column) : undefined),
+    before,
     after: (tx) => refuseCrowd(tx, deps.log),
   });
   return shownOr(changed);
@@ -143,30 +151,12 @@ function otherUnit(column: string): Refused {
   });
 }
 
-// `agent:demo/coder-1`, `person:ada`, `global`: the part of a limit's name that says for whom.
-async function scopeText(tx: Queryable, scope: LimitScope): Promise<string | Refused> {
-  const { scope_type: type, scope_id: id } = scope;
-  if (type === 'global') return 'global';
-  if (type !== 'project' && type !== 'agent') {
-    return `${type}:${scope.scope_agent_type ?? scope.scope_key ?? ''}`;
-  }
-  const rows = await tx.query<{ name: string }>(
-    type === 'project'
-      ? 'select name from projects where id = $1'
-      : `select concat_ws('/', projects.name, agents.name) as name
-         from agents left join projects on projects.id = project_id where agents.id = $1`,
-    [id],
-  );
-  const name = rows[0]?.name;
-  if (name !== undefined) return `${type}:${name}`;
-  return refuse('invalid_value', `There is no such ${type}.`, { param: 'scope_id' });
-}
-
 function shownOr(row: EntityRow | Refused): EntityRow | Refused {
   return isRefused(row) ? row : shown(row);
 }
 
 function shown(row: EntityRow): EntityRow {
   const nano = typeof row.amount_usd === 'string' ? parseUsd(row.amount_usd) : undefined;
-  return nano === undefined ? row : { ...row, amount_usd: formatUsd(nano) };
+  const raised = shownRaise(row);
+  return nano === undefined ? raised : { ...raised, amount_usd: formatUsd(nano) };
 }

@@ -9,6 +9,7 @@ import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import type { Attribution } from '../../core/usage-event.js';
 import type { KeyVerifier } from '../../stores/api-keys.js';
+import { heardClaims } from './dimensions.js';
 
 export interface AuthenticateDeps {
   keys: KeyVerifier;
@@ -27,11 +28,13 @@ interface Identity {
 // Rows are made anew with every snapshot, so what hangs on a row ends with its snapshot.
 const identities = new WeakMap<KeyRow, Identity | Refused>();
 
+/** `complete`: the claims are all that the call will make, so none that is required may lack. */
 export function authenticate(
   deps: AuthenticateDeps,
   part: Pick<Call, 'credential' | 'claims'>,
   snapshot: DirectorySnapshot,
   nowMs: number,
+  complete = false,
 ): Caller | Refused {
   const row = deps.keys.verify(part.credential, snapshot, nowMs);
   if (isRefused(row)) return row;
@@ -41,9 +44,11 @@ export function authenticate(
     identities.set(row, identity);
   }
   if (isRefused(identity)) return identity;
-  const attribution = { ...part.claims, ...identity.attribution };
+  const claims = row.dimensions ? heardClaims(row.dimensions, part.claims, complete) : part.claims;
+  if (isRefused(claims)) return claims;
+  const attribution = { ...claims, ...identity.attribution };
   const { allowedModels, modelConfig } = identity;
-  const envelopes = addsEnvelopes(part.claims, snapshot)
+  const envelopes = addsEnvelopes(claims, snapshot)
     ? deps.envelopesFor(attribution, snapshot)
     : identity.envelopes;
   return { keyId: row.id, attribution, allowedModels, modelConfig, envelopes };

@@ -31,6 +31,8 @@ export interface CallOptions {
   writeStallMs: number;
   /** How long a non-streaming answer is read on for its usage after the client left. */
   readOnMs: number;
+  /** Refuses nothing for want of room, and tells in a header what would have been refused. */
+  dry: boolean;
   /** Non-streaming answers up to this size are held until their cost is known. */
   answerBytesMax: number;
 }
@@ -84,6 +86,8 @@ export interface CallDeps {
   refuseNew(): Refused | undefined;
   authenticate(call: Call): Caller | Refused;
   plan(publicModel: string): Plan | Refused;
+  /** The caller's envelopes and those of this target; the caller's own where it brings none. */
+  targetEnvelopes(caller: Caller, target: Target, publicModel: string): readonly Envelope[];
   countInput(
     call: Pick<Call, 'operation' | 'body'>,
     target: Target,

@@ -19,7 +19,7 @@ export async function estimate(
   if (unbounded) return unbounded;
   let total: Estimate | undefined;
   for (const target of plan.targets) {
-    const unpriced = refuseUnpriced(caller, target);
+    const unpriced = deps.options.dry ? undefined : refuseUnpriced(caller, target);
     if (unpriced) return unpriced;
     const counted = deps.countInput(call, target);
     const input = typeof counted === 'object' && 'then' in counted ? await counted : counted;

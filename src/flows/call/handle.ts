@@ -9,7 +9,7 @@ import { estimate } from './estimate.js';
 import { type Forwarded, forward } from './forward.js';
 import { abort, beatFor, openPassage, type Passage } from './passage.js';
 import { reserve } from './reserve.js';
-import { resolve } from './resolve.js';
+import { resolve, withTargets } from './resolve.js';
 import { answerStream } from './stream-answer.js';
 import { summarise, summariseRefusal } from './summary.js';
 import { answerWhole } from './whole-answer.js';
@@ -21,10 +21,11 @@ export function createHandle(deps: CallDeps): Handle {
   return async (call) => {
     const closed = deps.refuseNew();
     if (closed) return closed;
-    const caller = deps.authenticate(call);
-    if (isRefused(caller)) return caller;
-    const plan = resolve(deps, call, caller);
-    if (isRefused(plan)) return summariseRefusal(deps, call, plan);
+    const known = deps.authenticate(call);
+    if (isRefused(known)) return known;
+    const resolved = resolve(deps, call, known);
+    if (isRefused(resolved)) return summariseRefusal(deps, call, resolved);
+    const { caller, plan } = withTargets(deps, known, resolved);
     const estimated = await estimate(deps, call, caller, plan);
     if (isRefused(estimated)) return summariseRefusal(deps, call, estimated);
     deps.failpoint('pre_reserve');

@@ -30,6 +30,7 @@ export function answerHeaders(
   if (estimate.boundSent) {
     headers['x-purser-max-tokens-applied'] = String(estimate.boundSent.tokens);
   }
+  if (admission.wouldRefuse) headers['x-purser-would-refuse'] = admission.wouldRefuse;
   Object.assign(headers, deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs));
   return headers;
 }

@@ -2,8 +2,9 @@
 // outcome: a ledger that cannot answer refuses the call before any upstream byte.
 
 import type { Call, Caller, Estimate, Plan, Reserved } from '../../core/call.js';
-import { type Refused, refuse } from '../../core/errors.js';
+import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { uuidV7 } from '../../core/id.js';
+import type { ReserveLine } from '../../core/line.js';
 import type { Stub } from '../../core/usage-event.js';
 import { reserveLines } from '../../rules/budget/reserve-lines.js';
 import { LedgerUnavailable, type ReserveReply } from '../../stores/ledger/ledger.js';
@@ -14,6 +15,8 @@ export interface Admission {
   /** JSON of the stub, as the ledger and the spool keep it. */
   stub: string;
   stubFields: Stub;
+  /** In a dry run: the code and the envelope of what would have been a refusal. */
+  wouldRefuse?: string;
 }
 
 export async function reserve(
@@ -28,44 +31,78 @@ export async function reserve(
       headers: { 'retry-after': '5' },
     });
   }
+  const lines = reserveLines(caller.envelopes, estimate.hold, deps.ledger.nowMs());
+  const first = await hold(deps, call, caller, plan, estimate, lines);
+  return deps.options.dry ? dryHold(deps, call, caller, plan, estimate, first) : first.outcome;
+}
+
+interface Held {
+  outcome: Admission | Refused;
+  lines: readonly ReserveLine[];
+  /** Lines that had no room. */
+  short: readonly string[];
+}
+
+// In a dry run what would be refused is told, and not booked where it would not have been spent.
+async function dryHold(
+  deps: CallDeps,
+  call: Call,
+  caller: Caller,
+  plan: Plan,
+  estimate: Estimate,
+  first: Held,
+): Promise<Admission | Refused> {
+  let held = first;
+  while (held.short.length > 0) {
+    const lines = held.lines.filter(({ envelope }) => !held.short.includes(envelope));
+    held = await hold(deps, call, caller, plan, estimate, lines);
+  }
+  const { outcome } = held;
+  if (held === first || isRefused(outcome) || !isRefused(first.outcome)) return outcome;
+  const { code, metadata } = first.outcome.refused;
+  const where = metadata?.envelope ?? 'hidden';
+  return { ...outcome, wouldRefuse: `${code}; envelope="${where}"` };
+}
+
+async function hold(
+  deps: CallDeps,
+  call: Call,
+  caller: Caller,
+  plan: Plan,
+  estimate: Estimate,
+  lines: readonly ReserveLine[],
+): Promise<Held> {
   const nowMs = deps.ledger.nowMs();
   const id = uuidV7(nowMs);
-  const lines = reserveLines(caller.envelopes, estimate.hold, nowMs);
   const stubFields = stubOf(call, caller, plan, nowMs);
   const stub = JSON.stringify(stubFields);
   const { owner, leaseMs } = deps.options;
+  const ended = (outcome: Admission | Refused, short: readonly string[] = []): Held => ({
+    outcome,
+    lines,
+    short,
+  });
   let reply: ReserveReply;
   try {
     reply = await deps.ledger.reserve({ id, owner, lines, leaseMs, stub });
   } catch (error) {
     if (!(error instanceof LedgerUnavailable)) throw error;
-    return ledgerUnavailable(deps, call, error.message);
+    return ended(ledgerUnavailable(deps, call, error.message));
   }
-  switch (reply.answer) {
-    case 'RESERVED':
-    case 'ALREADY_RESERVED':
-      return {
-        stub,
-        stubFields,
-        reserved: {
-          id,
-          lines,
-          held: estimate.hold,
-          balances: reply.balances,
-          envelopes: caller.envelopes,
-          timeMs: reply.timeMs,
-        },
-      };
-    case 'BUDGET_EXCEEDED': {
-      const { refused } = deps.explain(reply.shortages ?? [], caller.envelopes, reply.timeMs);
-      const told = deps.budgetHeaders(caller.envelopes, reply.balances, reply.timeMs);
-      const metadata = { ...refused.metadata, reservation_id: id };
-      const headers = { ...told, ...refused.headers, 'x-purser-reservation-id': id };
-      return { refused: { ...refused, metadata, headers } };
-    }
-    default:
-      return ledgerUnavailable(deps, call, reply.answer);
+  const { envelopes } = caller;
+  const { balances, timeMs, answer } = reply;
+  if (answer === 'RESERVED' || answer === 'ALREADY_RESERVED') {
+    const reserved = { id, lines, held: estimate.hold, balances, envelopes, timeMs };
+    return ended({ stub, stubFields, reserved });
   }
+  if (answer !== 'BUDGET_EXCEEDED') return ended(ledgerUnavailable(deps, call, answer));
+  const shortages = reply.shortages ?? [];
+  const { refused } = deps.explain(shortages, envelopes, timeMs);
+  const told = deps.budgetHeaders(envelopes, balances, timeMs);
+  const metadata = { ...refused.metadata, reservation_id: id };
+  const headers = { ...told, ...refused.headers, 'x-purser-reservation-id': id };
+  const short = shortages.map(({ envelope }) => envelope);
+  return ended({ refused: { ...refused, metadata, headers } }, short);
 }
 
 function ledgerUnavailable(deps: CallDeps, call: Call, reason: string): Refused {

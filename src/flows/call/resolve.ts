@@ -1,7 +1,10 @@
-// Which targets may serve the call: the model's plan, if the key may use that model at all.
+// Which targets may serve the call: the model's plan, if the key may use that model at all; and
+// the budgets of models and providers, which are known only now.
 
 import type { Call, Caller, Plan } from '../../core/call.js';
+import type { Envelope } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
+import { ENVELOPES_MAX } from '../../rules/budget/envelopes.js';
 import type { CallDeps } from './deps.js';
 
 export function resolve(deps: CallDeps, call: Call, caller: Caller): Plan | Refused {
@@ -27,6 +30,31 @@ function servedPlan(call: Call, plan: Plan): Plan | Refused {
     `${plan.publicModel} is not served in this wire format; ask for it at ${door}.`,
     { param: 'model' },
   );
+}
+
+/**
+ * The caller with the budgets of every target that may come to serve its call: any of them may,
+ * so there must be room in all. A target that would bring too many is left out of the plan.
+ */
+export function withTargets(
+  deps: CallDeps,
+  caller: Caller,
+  plan: Plan,
+): { caller: Caller; plan: Plan } {
+  const all = new Map<string, Envelope>();
+  let changed = false;
+  const targets = plan.targets.filter((target, index) => {
+    const own = deps.targetEnvelopes(caller, target, plan.publicModel);
+    if (own === caller.envelopes) return true;
+    const fresh = own.filter(({ id }) => !all.has(id));
+    if (index > 0 && all.size + fresh.length > ENVELOPES_MAX) return false;
+    for (const envelope of fresh) all.set(envelope.id, envelope);
+    changed = true;
+    return true;
+  });
+  if (!changed) return { caller, plan };
+  const envelopes = [...all.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return { caller: { ...caller, envelopes }, plan: { ...plan, targets } };
 }
 
 /** Whether a list of model names and patterns (`gpt-*`) has this one; null allows every model. */

@@ -41,12 +41,12 @@ export function summariseRefusal(
   refusal: Refused,
   status?: number,
 ): Refused {
-  const { code } = refusal.refused;
+  const { code, status: own } = refusal.refused;
   deps.told({
     requestId: call.requestId,
     operation: call.operation,
     outcome: status === undefined ? 'refused' : 'passed',
-    status: status ?? ERROR_CODES[code].status,
+    status: status ?? own ?? ERROR_CODES[code].status,
     ...(status === undefined ? { code } : {}),
     model: call.body.model,
     stream: call.body.stream,

@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { DirectorySnapshot } from '../../core/directory.js';
 import type { Log } from '../../core/log.js';
-import { isTemplate } from '../../rules/budget/envelopes.js';
+import { isTemplate, limitAt } from '../../rules/budget/envelopes.js';
 import type { Ledger, LimitSetting } from '../../stores/ledger/ledger.js';
 import { type Repeated, repeat } from './repeat.js';
 
@@ -23,7 +23,7 @@ const BATCH_MAX = 64;
 export function createLimitSync(options: SyncLimitsOptions): Repeated & { sync(): Promise<void> } {
   const { ledger, clock, log, everyMs } = options;
   const sync = async (): Promise<void> => {
-    const settings = limitSettings(options.snapshot());
+    const settings = limitSettings(options.snapshot(), ledger.nowMs());
     for (let at = 0; at < settings.length; at += BATCH_MAX) {
       await ledger.setLimits(settings.slice(at, at + BATCH_MAX));
     }
@@ -46,12 +46,12 @@ export function createLimitSync(options: SyncLimitsOptions): Repeated & { sync()
 }
 
 /** The settings of every envelope whose id is known before a call names it. */
-export function limitSettings(snapshot: DirectorySnapshot): LimitSetting[] {
+export function limitSettings(snapshot: DirectorySnapshot, nowMs: number): LimitSetting[] {
   const settings: LimitSetting[] = [];
   for (const limit of snapshot.limits) {
     if (isTemplate(limit)) continue;
-    const { amount, mode, version } = limit;
-    settings.push({ envelope: `limit:${limit.id}`, limit: amount, mode, version });
+    const { mode, id } = limit;
+    settings.push({ envelope: `limit:${id}`, mode, ...limitAt(limit, nowMs) });
   }
   for (const { agentId, allocatedTokens, version } of snapshot.tokenBudgetsByAgent.values()) {
     settings.push({

@@ -25,7 +25,7 @@ export function countEnvelopes({ limits, agents, tokenBudgetsByAgent }: Rows): n
   let shared = 0;
   for (const [scopeType, counts] of byScope) {
     if (OF_AGENT.has(scopeType)) continue;
-    shared += scopeType === 'tag' ? sum(counts) : mostOf(counts);
+    shared += scopeType === 'tag' ? sum(counts) : mostOf(counts, VALUES[scopeType]);
   }
   let most = 0;
   for (const agent of agents.values()) {
@@ -39,6 +39,9 @@ export function countEnvelopes({ limits, agents, tokenBudgetsByAgent }: Rows): n
   return shared + most;
 }
 
+/** A model goes by the public name, its provider's name, and both with a slash. */
+const VALUES: Record<string, number> = { model: 3 };
+
 /** Dimensions that come with the agent: nobody calls for one agent and another one's project. */
 const OF_AGENT = new Set(['agent', 'agent_type', 'project']);
 
@@ -47,11 +50,10 @@ function countKey(limit: LimitRow): string {
   return scopeValueOf(limit) ?? '';
 }
 
-function mostOf(counts: Map<string, number>): number {
-  const templates = counts.get('*') ?? 0;
-  let most = 0;
-  for (const [value, count] of counts) if (value !== '*') most = Math.max(most, count);
-  return templates + most;
+function mostOf(counts: Map<string, number>, values = 1): number {
+  const named = [...counts].filter(([value]) => value !== '*').map(([, count]) => count);
+  const most = named.sort((left, right) => right - left).slice(0, values);
+  return (counts.get('*') ?? 0) + most.reduce((total, count) => total + count, 0);
 }
 
 function sum(counts: Map<string, number>): number {

@@ -12,7 +12,13 @@ export const ENVELOPES_MAX = 16;
 const VALUE_BYTES_MAX = 64;
 
 /** Whom and what a call is for; model and provider where they are known already. */
-export type EnvelopeFacts = Attribution & { model?: string; provider?: string };
+export type EnvelopeFacts = Attribution & {
+  /** The provider's own name of the model. */
+  model?: string;
+  /** What else a limit may call it: the public name, `provider/model`. */
+  modelNames?: readonly string[];
+  provider?: string;
+};
 
 export type BudgetRows = Pick<DirectorySnapshot, 'limits' | 'tokenBudgetsByAgent' | 'projects'>;
 
@@ -29,6 +35,8 @@ export function envelopesFor(facts: EnvelopeFacts, rows: BudgetRows): Envelope[]
         if (isTemplate(limit)) continue;
         envelopes.push(fixedEnvelope(limit, readable(scopeType, value, facts, rows)));
       }
+      // A model has several names, but makes one envelope of a template.
+      if (scopeType === 'model' && value !== facts.model) continue;
       for (const limit of byValue.get(templateKey(scopeType, value)) ?? []) {
         envelopes.push(templateEnvelope(limit, value));
       }
@@ -80,6 +88,9 @@ const FACT: Record<Exclude<KeyedScope, 'tag'>, keyof EnvelopeFacts> = {
 function valuesOf(scopeType: KeyedScope, facts: EnvelopeFacts): string[] {
   if (scopeType === 'tag') {
     return Object.entries(facts.tags ?? {}).map(([name, value]) => `${name}=${value}`);
+  }
+  if (scopeType === 'model' && facts.modelNames) {
+    return [...new Set([facts.model ?? [], ...facts.modelNames].flat())];
   }
   const value = facts[FACT[scopeType]];
   return typeof value === 'string' && value !== '' ? [value] : [];
@@ -159,6 +170,16 @@ function templateEnvelope(limit: LimitRow, value: string): Envelope {
   return envelopeOf(limit, `limit:${limit.id}:${boundedValue(value)}`, scope);
 }
 
+/** Limit and version of a row at a moment: a raise may be over. */
+export function limitAt(
+  { amount, raise, version }: LimitRow,
+  atMs: number,
+): { limit: number; version: number } {
+  if (!raise) return { limit: amount, version };
+  if (atMs < raise.untilMs) return { limit: raise.amount, version };
+  return { limit: amount, version: version + 1 };
+}
+
 function boundedValue(value: string): string {
   if (Buffer.byteLength(value) <= VALUE_BYTES_MAX) return value;
   return createHash('sha256').update(value).digest('hex');
@@ -167,7 +188,11 @@ function boundedValue(value: string): string {
 function envelopeOf(limit: LimitRow, id: string, scope: string): Envelope {
   const { unit, period, calendar, mode, strict, visible, onLedgerDown, version } = limit;
   const shared = { unit, period, calendar, mode, strict, visible, onLedgerDown, version };
-  return { id, scope, ...shared, limit: limit.amount, thresholds: limit.thresholds };
+  const { amount, raise, thresholds } = limit;
+  const plain = { id, scope, ...shared, limit: amount, thresholds };
+  if (!raise) return plain;
+  const after = { fromMs: raise.untilMs, limit: amount, version: version + 1 };
+  return { ...plain, limit: raise.amount, later: [after] };
 }
 
 /** The allocation of an agent: it never renews, and always blocks. */

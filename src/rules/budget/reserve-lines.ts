@@ -1,7 +1,7 @@
 // What reserve is asked to hold: a line an envelope, under the label of this instant.
 
 import type { Amounts } from '../../core/amount.js';
-import type { Envelope } from '../../core/envelope.js';
+import { type Envelope, settingAt } from '../../core/envelope.js';
 import { compareLines, type ReserveLine } from '../../core/line.js';
 import { periodWindow } from './period-window.js';
 
@@ -10,14 +10,11 @@ export function reserveLines(
   amounts: Amounts,
   atMs: number,
 ): ReserveLine[] {
-  const lines = envelopes.map(({ id, unit, period, calendar, limit, mode, version }) => ({
-    envelope: id,
-    label: periodWindow(period, calendar, atMs).label,
-    unit,
-    amount: amounts[unit],
-    limit,
-    mode,
-    version,
-  }));
+  const lines = envelopes.map((envelope) => {
+    const { id, unit, period, calendar, mode } = envelope;
+    const { limit, version } = settingAt(envelope, atMs);
+    const { label } = periodWindow(period, calendar, atMs);
+    return { envelope: id, label, unit, amount: amounts[unit], limit, mode, version };
+  });
   return lines.sort(compareLines);
 }

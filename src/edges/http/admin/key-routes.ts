@@ -27,6 +27,11 @@ export function keyRoutes(deps: keys.KeyDeps): AdminRoute[] {
             userId: input.user_id ?? null,
             allowedModels: input.allowed_models ?? null,
             expiresAtMs: input.expires_at?.getTime() ?? null,
+            dimensions: {
+              fixed: input.fixed_dimensions ?? {},
+              required: input.required_dimensions ?? [],
+              allowed: input.allowed_dimensions ?? null,
+            },
           }),
       ],
       change: [keySchema, (actor, id, input) => keys.changeKey(deps, actor, id, input)],

@@ -11,6 +11,7 @@ import { type AdminAuth, mountAdmin } from './doors.js';
 import { entityRoutes, recordRoute } from './entity-routes.js';
 import { keyRoutes } from './key-routes.js';
 import { limitRoutes } from './limit-routes.js';
+import { policyRoutes } from './policy-routes.js';
 import { type PreviewPrompt, promptRoutes } from './prompt-routes.js';
 import { reservationRoutes } from './reservation-routes.js';
 import * as schemas from './schemas.js';
@@ -46,6 +47,7 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
     ...keyRoutes(deps),
     ...reservationRoutes(deps),
     ...promptRoutes(deps, deps.previewPrompt),
+    ...policyRoutes(deps),
     recordRoute('usage', schemas.usageListSchema, (request) => listUsage(deps, request)),
     recordRoute('audit', schemas.listSchema, (request) => listAudit(deps, request)),
   ];

@@ -2,19 +2,20 @@
 // read exactly; what a database would only cut or round is refused here with its reason.
 
 import { z } from 'zod';
+import { DIMENSIONS } from '../../../core/directory.js';
 import { isAmount, parseUsd } from '../../../core/money.js';
 import { PERIODS } from '../../../core/period.js';
 import { AGENT_TYPES } from '../../../flows/admin/agents.js';
 
 // PostgreSQL's text takes no NUL.
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string()
     .min(1)
     .max(max)
     .refine((value) => !value.includes('\0'), 'has a NUL character');
-const uuid = z.guid();
-const moment = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
+export const uuid = z.guid();
+export const moment = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
 
 const MONEY = 'must be USD as a plain decimal, at most nine places, from 0 to 9007199.254740991';
 const usd = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -63,11 +64,25 @@ export const agentSchema = z.strictObject({
 export const newAgentSchema = agentSchema.required({ name: true, type: true });
 
 const models = z.array(text(200)).max(200).nullish();
+const dimension = z.enum(DIMENSIONS);
+const dimensions = {
+  fixed_dimensions: z
+    .partialRecord(dimension, z.union([text(128), z.record(text(64), text(128))]))
+    .refine(
+      (fixed) =>
+        Object.entries(fixed).every(([k, v]) => (k === 'tags') === (typeof v !== 'string')),
+      'tags are members with text, every other dimension is text',
+    )
+    .optional(),
+  required_dimensions: z.array(dimension).max(DIMENSIONS.length).optional(),
+  allowed_dimensions: z.array(dimension).max(DIMENSIONS.length).nullish(),
+};
 export const keySchema = z.strictObject({
   name: text(100).optional(),
   allowed_models: models,
   expires_at: moment.nullish(),
   disabled: z.boolean().optional(),
+  ...dimensions,
 });
 export const newKeySchema = z
   .strictObject({
@@ -78,6 +93,7 @@ export const newKeySchema = z
     user_id: uuid.optional(),
     allowed_models: models,
     expires_at: moment.nullish(),
+    ...dimensions,
   })
   .superRefine((key, context) => {
     const needs = key.kind === 'agent' ? 'agent_id' : 'role';
@@ -116,6 +132,8 @@ const terms = {
   time_zone: z.string().max(64).refine(isTimeZone, 'is no IANA time zone').optional(),
   week_start: z.int().min(1).max(7).optional(),
   anchor_day: z.int().min(1).max(31).optional(),
+  raise_amount: z.union([z.string().max(40), z.number()]).nullish(),
+  raise_until: moment.nullish(),
   is_active: z.boolean().optional(),
 };
 const KEYED = [
@@ -169,14 +187,13 @@ export const newLimitSchema = z
 export const reasonSchema = z.strictObject({ reason: text(500) });
 
 const pageLimit = z.coerce.number().int().min(1).max(200).optional();
+export const listMembers = { cursor: z.string().max(200).optional(), limit: pageLimit };
 export const listSchema = z.strictObject({
-  cursor: z.string().max(200).optional(),
-  limit: pageLimit,
+  ...listMembers,
   name: z.string().max(100).optional(),
 });
 export const usageListSchema = z.strictObject({
-  cursor: z.string().max(200).optional(),
-  limit: pageLimit,
+  ...listMembers,
   agent_id: uuid.optional(),
   project_id: uuid.optional(),
   reservation_id: uuid.optional(),
