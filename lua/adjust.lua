@@ -41,11 +41,11 @@ for i = 1, n do
 end
 
 seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-redis.call('SET', KEYS[5], digits(seq), 'PX', TOMBSTONE_MS)
+redis.call('SET', KEYS[5], digits(seq), 'PXAT', remembered())
 local detail = {}
 for i = 1, n do
   local key = KEYS[5 + i]
-  if not committed[i] and not reserved[i] then begin(KEYS[4], key, string.sub(ARGV[6], i, i)) end
+  if not committed[i] then begin(KEYS[4], key, string.sub(ARGV[6], i, i)) end
   detail[2 * i - 1], detail[2 * i] = digits(applied[i]), '0'
   committed[i] = redis.call('HINCRBY', key, 'committed', detail[2 * i - 1])
   redis.call('HINCRBY', key, 'adjusted', detail[2 * i - 1])

@@ -58,7 +58,7 @@ seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 local detail = {}
 for i = 1, n do
   local key = KEYS[6 + i]
-  if not committed[i] and not reserved[i] then begin(KEYS[5], key, string.sub(hold[2], i, i)) end
+  if not committed[i] then begin(KEYS[5], key, string.sub(hold[2], i, i)) end
   detail[2 * i - 1] = digits(booked[i])
   detail[2 * i] = overruns[i] > 0 and digits(overruns[i]) or '0'
   if helds[i] > 0 then
@@ -73,7 +73,7 @@ end
 if isOpen then
   redis.call('HSET', KEYS[6], 'state', 'finalized')
   redis.call('HDEL', KEYS[6], 'held', 'limits', 'floor', 'seen', 'owner', 'stub')
-  redis.call('PEXPIRE', KEYS[6], TOMBSTONE_MS)
+  redis.call('PEXPIREAT', KEYS[6], remembered())
   redis.call('ZREM', KEYS[3], ARGV[3])
 else
   redis.call('HSET', KEYS[6], 'late', '1')

@@ -29,7 +29,7 @@ local counters = {}
 for i = 1, count do
   local counter = redis.call('HMGET', KEYS[4 + m + i], 'committed', 'reserved', 'overrun')
   counters[i] = {
-    isNew = not counter[1] and not counter[2], reserved = counter[2],
+    isNew = not counter[1],
     left = tonumber(counter[2]) or 0, committed = tonumber(counter[1]) or 0,
     overrun = tonumber(counter[3]) or 0, back = 0, booked = 0, over = 0, touched = false,
   }
@@ -103,7 +103,7 @@ for _, reap in ipairs(reaps) do
   local key = KEYS[4 + reap.r]
   redis.call('HSET', key, 'state', 'reaped', 'charged', reap.charged)
   redis.call('HDEL', key, 'held', 'limits', 'floor', 'seen', 'owner', 'stub')
-  redis.call('PEXPIRE', key, TOMBSTONE_MS)
+  redis.call('PEXPIREAT', key, remembered())
   redis.call('ZREM', KEYS[2], reap.id)
   if reap.isSent then
     redis.call('XADD', KEYS[3], '*', 'id', reap.id, 'kind', 'base', 'stub', reap.stub,

@@ -27,7 +27,7 @@ if BEFORE[hold[1]] then return reply(BEFORE[hold[1]]) end
 if not hold[1] then
   seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
   redis.call('HSET', KEYS[4], 'state', 'voided')
-  redis.call('PEXPIRE', KEYS[4], TOMBSTONE_MS)
+  redis.call('PEXPIREAT', KEYS[4], remembered())
   return reply('VOIDED_AHEAD')
 end
 if #hold[2] ~= n then return reply('KEYS', hold[4]) end
@@ -43,6 +43,6 @@ for i = 1, n do
 end
 redis.call('HSET', KEYS[4], 'state', 'released', 'charged', '0 0 0 0')
 redis.call('HDEL', KEYS[4], 'held', 'limits', 'floor', 'seen', 'owner', 'stub')
-redis.call('PEXPIRE', KEYS[4], TOMBSTONE_MS)
+redis.call('PEXPIREAT', KEYS[4], remembered())
 redis.call('ZREM', KEYS[3], ARGV[3])
 return reply('RELEASED', '', balances(n))

@@ -13,7 +13,7 @@
 -- include fence
 -- include counters
 -- include room
-local REFUSAL_MS = '300000'
+local REFUSAL_MS = 300000
 
 local stop = barred()
 if stop then return reply(stop) end
@@ -64,7 +64,7 @@ seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 if #shortages > 0 then
   local detail = table.concat(shortages, ' ')
   redis.call('HSET', KEYS[5], 'state', 'refused', 'lines', ARGV[7], 'shortages', detail)
-  redis.call('PEXPIRE', KEYS[5], REFUSAL_MS)
+  redis.call('PEXPIREAT', KEYS[5], digits(now + REFUSAL_MS))
   return reply('BUDGET_EXCEEDED', detail, balances(n))
 end
 for i = 1, n do

@@ -32,7 +32,7 @@ if ARGV[3] == 'counters' then
   readCounters(5, 9, 1)
   if committed[1] then return reply('EXISTS', '', balances(1)) end
   seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-  if not reserved[1] then begin(KEYS[4], KEYS[5], ARGV[7]) end
+  begin(KEYS[4], KEYS[5], ARGV[7])
   committed[1], overrun[1] = ARGV[4], ARGV[5]
   redis.call('HSET', KEYS[5], 'committed', ARGV[4], 'overrun', ARGV[5],
     'adjusted', digits(tonumber(ARGV[6])))
@@ -68,7 +68,7 @@ seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 if #newer > 0 then redis.call('HSET', KEYS[2], unpack(newer)) end
 for i = 1, n do
   local key = KEYS[5 + i]
-  if not committed[i] and not reserved[i] then begin(KEYS[4], key, string.sub(ARGV[10], i, i)) end
+  if not reserved[i] then begin(KEYS[4], key, string.sub(ARGV[10], i, i)) end
   reserved[i] = redis.call('HINCRBY', key, 'reserved', ARGV[18 + i])
   redis.call('PERSIST', key)
 end

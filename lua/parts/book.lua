@@ -2,7 +2,7 @@
   KEYS, ARGV  none of its own      Returns  nothing by itself
 ]]
 local UNITS = { n = 0, t = 1, r = 2, c = 3 }
-local TOMBSTONE_MS = '7200000'
+local TOMBSTONE_MS = 7200000
 local KEPT_MS = 172800000
 
 -- The words of a text of amounts, as texts and as numbers; nil if one of them is no amount.
@@ -21,6 +21,11 @@ end
 local function rest(key, left, endsBefore)
   if tonumber(left or 0) ~= 0 or endsBefore == '0' then return end
   redis.call('PEXPIREAT', key, digits(math.max(tonumber(endsBefore), now) + KEPT_MS))
+end
+
+-- Until when an ending is remembered.
+local function remembered()
+  return digits(now + TOMBSTONE_MS)
 end
 
 -- Makes a counter known that a booking is about to create.

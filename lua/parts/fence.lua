@@ -9,7 +9,7 @@ local AMOUNT_MAX = 9007199254740991
 -- which tonumber takes: nan passes every comparison, and HINCRBY stops at the others half-way.
 local function amount(text)
   if text == '0' then return 0 end
-  if not text or #text > 16 or not string.find(text, '^[1-9]%d*$') then return nil end
+  if not text or not string.find(text, '^[1-9]%d*$') then return nil end
   local number = tonumber(text)
   if number > AMOUNT_MAX then return nil end
   return number

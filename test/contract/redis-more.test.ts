@@ -2,6 +2,7 @@
 
 import { describe, inject, test } from 'vitest';
 import { BESIDE } from './redis/beside.js';
+import { EDGES } from './redis/edges.js';
 import { HISTORIES } from './redis/histories.js';
 import { LIFETIMES } from './redis/lifetimes.js';
 import { RAW_ARGUMENTS } from './redis/raw-arguments.js';
@@ -11,6 +12,7 @@ const GROUPS = {
   'raw arguments': RAW_ARGUMENTS,
   'how long keys live': LIFETIMES,
   'beside the ledger': BESIDE,
+  edges: EDGES,
   'beside the memory ledger': HISTORIES,
 };
 

@@ -85,9 +85,12 @@ function ledgerLost(verb: Verb): Guarantees {
       await pass(1);
       await lose(redis, ledger);
       const before = await dump(redis, ledger);
-      assert.equal((await CALLS[verb](ledger, id, a)).answer, 'LEDGER_LOST');
+      const lost = await CALLS[verb](ledger, id, a);
+      assert.equal(lost.answer, 'LEDGER_LOST');
+      const { epoch, seq, open } = await ledger.state();
+      assert.deepEqual([lost.epoch, lost.seq], [epoch, seq]);
       assert.deepEqual(await dump(redis, ledger), before);
-      assert.equal((await ledger.state()).open, false);
+      assert.equal(open, false);
       assert.equal((await CALLS[verb](ledger, id, a)).answer, 'LEDGER_LOST', 'after a look too');
     };
   return [

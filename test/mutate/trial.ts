@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { loadScripts, type Scripts } from '#src/drivers/scripts.js';
 import { LEDGER_CONTRACT } from '../contract/ledger-contract.js';
 import { BESIDE } from '../contract/redis/beside.js';
+import { EDGES } from '../contract/redis/edges.js';
 import { HISTORIES } from '../contract/redis/histories.js';
 import { LIFETIMES } from '../contract/redis/lifetimes.js';
 import { RAW_ARGUMENTS } from '../contract/redis/raw-arguments.js';
@@ -36,7 +37,7 @@ export function allTrials(): Trial[] {
     ...groups(verbs),
     ...groups({ reads, invariants }),
     ...groups(REDIS_ONLY),
-    ...[...RAW_ARGUMENTS, ...LIFETIMES, ...BESIDE, ...HISTORIES],
+    ...[...RAW_ARGUMENTS, ...LIFETIMES, ...BESIDE, ...EDGES, ...HISTORIES],
   ];
 }
 

@@ -101,7 +101,8 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
     name: 'that are too many or too few are refused',
     async check(subject) {
       const { ledger, redis } = subject;
-      const id = await hold(ledger, [line(newEnvelope())]);
+      const a = newEnvelope();
+      const id = await hold(ledger, [line(a)]);
       const calls: Call[] = [];
       const untap = tap(redis, calls);
       await ledger.reserve(request([line(newEnvelope())]));
@@ -111,15 +112,37 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
       await ledger.adjust(correction(newId(), { [newEnvelope()]: 1 }));
       await ledger.release(id);
       await ledger.finalize(ending(id, amounts()));
+      await ledger.closeAdmission();
+      const key = { envelope: a, label: LABEL, unit: 'nano_usd' } as const;
+      await ledger.restore({ what: 'counters', ...key, committed: 1, overrun: 0, adjusted: 0 });
+      const none = { floor: amounts(), seen: amounts(), stub: '{}', leaseEndsAtMs: 1 };
+      const open = { id: newId(), owner: 'o', phase: 'held', lines: [line(a)], ...none } as const;
+      await ledger.restore({ what: 'hold', hold: open });
+      await ledger.openAdmission(2);
       untap();
       for (const { script, keys, args } of calls) {
-        for (const told of [args.slice(0, -1), [...args, '0']]) {
+        if (script.name === 'admission') continue;
+        if (script.name === 'restore') await ledger.closeAdmission();
+        // The unit letters are as many as the lines, one letter each.
+        const letters = args.indexOf('n', 2);
+        const units = letters < 0 ? [] : [args.with(letters, 'nn')];
+        const isCounters = args[2] === 'counters';
+        const others = isCounters ? [] : units;
+        for (const told of [args.slice(0, -1), [...args, '0'], ...others]) {
           const before = await dump(redis, ledger);
-          const reply = (await redis.run(script, keys, told)) as unknown[];
+          const reply = (await redis.run(script, keys, told.with(0, '2'))) as unknown[];
           assert.equal(reply[0], 'INVALID_INPUT', script.name);
           assert.deepEqual(await dump(redis, ledger), before);
         }
+        if (script.name === 'restore' && isCounters) {
+          const before = await dump(redis, ledger);
+          const more = [...keys, ledger.keys.counter(a, 'ever')];
+          const reply = (await redis.run(script, more, args.with(0, '2'))) as unknown[];
+          assert.equal(reply[0], 'INVALID_INPUT');
+          assert.deepEqual(await dump(redis, ledger), before);
+        }
       }
+      await redis.command('del', ledger.keys.leases);
     },
   },
 ];

@@ -1,0 +1,344 @@
+// Edges that one process cannot have, or that lie where numbers end: the last amounts below 2^53,
+// counters that are gone, ids told twice, ledgers that are lost while they are closed.
+
+import assert from 'node:assert/strict';
+import type { Balance } from '#src/core/envelope.js';
+import { correction } from '../guarantees/adjust.js';
+import type { RedisGuarantee } from '../redis-subject.js';
+import {
+  amounts,
+  counters,
+  ending,
+  hold,
+  LABEL,
+  line,
+  newEnvelope,
+  newId,
+  request,
+  sentHold,
+  usd,
+} from '../subject.js';
+
+const MOST = Number.MAX_SAFE_INTEGER;
+const LEASE_MS = 60_000;
+const unlimited = { limit: null } as const;
+
+export const EDGES: readonly RedisGuarantee[] = [
+  {
+    name: 'extend fills a counter to the last amount there is, and not one further',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      const id = await hold(ledger, [line(a, unlimited)]);
+      const more = (nano: number) => ledger.extend({ id, more: usd(nano), leaseMs: LEASE_MS });
+      assert.equal((await more(MOST - 99)).answer, 'INVALID_INPUT');
+      assert.equal((await more(MOST - 100)).answer, 'EXTENDED');
+      assert.equal((await counters(ledger, a)).reserved, MOST);
+      assert.equal((await more(1)).answer, 'INVALID_INPUT');
+    },
+  },
+  {
+    name: 'reserve fills a counter without a limit to the last amount there is',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      await hold(ledger, [line(a, { ...unlimited, amount: MOST - 1 })]);
+      await hold(ledger, [line(a, { ...unlimited, amount: 1 })]);
+      assert.equal((await counters(ledger, a)).reserved, MOST);
+      const reply = await ledger.reserve(request([line(a, { ...unlimited, amount: 1 })]));
+      assert.equal(reply.answer, 'INVALID_INPUT');
+    },
+  },
+  {
+    name: 'finalize books to the last amount there is, of committed and of overrun',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      const [first, second, third] = [
+        await hold(ledger, [line(a, { ...unlimited, amount: 0 })]),
+        await hold(ledger, [line(a, { ...unlimited, amount: 0 })]),
+        await hold(ledger, [line(a, { ...unlimited, amount: 0 })]),
+      ];
+      await ledger.finalize(ending(first, usd(MOST - 5)));
+      assert.equal((await ledger.finalize(ending(second, usd(6)))).answer, 'INVALID_INPUT');
+      assert.equal((await ledger.finalize(ending(second, usd(5)))).answer, 'FINALIZED');
+      assert.deepEqual(await counters(ledger, a), {
+        ...{ committed: MOST, overrun: MOST, reserved: 0 },
+      });
+      await ledger.adjust(correction(newId(), { [a]: -10 }));
+      assert.equal((await ledger.finalize(ending(third, usd(1)))).answer, 'INVALID_INPUT');
+      assert.equal((await ledger.finalize(ending(third, usd(0)))).answer, 'FINALIZED');
+    },
+  },
+  {
+    name: 'reap ends what it cannot book in full, and its event says what it booked',
+    async check({ ledger, pass }) {
+      const a = newEnvelope();
+      const done = await hold(ledger, [line(a, { ...unlimited, amount: 0 })]);
+      const ids = [
+        await sentHold(ledger, [line(a, unlimited)], usd(7), 1),
+        await sentHold(ledger, [line(a, unlimited)], usd(7), 1),
+      ];
+      await ledger.finalize(ending(done, usd(MOST - 10)));
+      await ledger.adjust(correction(newId(), { [a]: 0 }));
+      await pass(1);
+      const { results } = await ledger.reap(ids);
+      assert.deepEqual(
+        results.map(({ event }) => event?.lines.map(({ a: amount, o }) => [amount, o])),
+        [[[7, 0]], [[3, 0]]],
+      );
+      assert.deepEqual(await counters(ledger, a), {
+        ...{ committed: MOST, overrun: MOST - 10, reserved: 0 },
+      });
+    },
+  },
+  {
+    name: 'reap books overrun up to the last amount there is',
+    async check({ ledger, pass }) {
+      const a = newEnvelope();
+      const done = await hold(ledger, [line(a, { ...unlimited, amount: 0 })]);
+      await ledger.finalize(ending(done, usd(MOST - 10)));
+      await ledger.adjust(correction(newId(), { [a]: 10 - MOST }));
+      const id = await sentHold(ledger, [line(a, { ...unlimited, amount: 0 })], usd(20), 1);
+      await pass(1);
+      const [result] = (await ledger.reap([id])).results;
+      assert.deepEqual(result?.event?.lines[0], {
+        ...{ e: a, l: LABEL, u: 'nano_usd', a: 10, o: 10 },
+      });
+      assert.deepEqual(await counters(ledger, a), {
+        ...{ committed: 10, overrun: MOST, reserved: 0 },
+      });
+    },
+  },
+  {
+    name: 'adjust goes to the last amount there is, up and down',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      const by = async (nano: number) =>
+        (await ledger.adjust(correction(newId(), { [a]: nano }))).answer;
+      const spend = async (nano: number) => {
+        const id = await hold(ledger, [line(a, { ...unlimited, amount: 0 })]);
+        return (await ledger.finalize(ending(id, usd(nano)))).answer;
+      };
+      assert.equal(await by(MOST), 'ADJUSTED');
+      assert.equal(await by(1), 'INVALID_INPUT', 'committed is full');
+      assert.equal(await by(-MOST), 'ADJUSTED');
+      const half = 2 ** 52;
+      assert.equal(await spend(half), 'FINALIZED');
+      assert.equal(await by(-half), 'ADJUSTED');
+      assert.equal(await by(-1), 'ADJUSTED', 'there is nothing left to take');
+      assert.equal(await spend(half - 1), 'FINALIZED');
+      assert.equal(await by(1 - half), 'ADJUSTED');
+      const { counters: rows } = await ledger.counters('0');
+      assert.equal(rows.find(({ envelope }) => envelope === a)?.adjusted, -MOST);
+    },
+  },
+  {
+    name: 'adjusted itself never passes the last amount there is',
+    async check({ ledger, redis }) {
+      const a = newEnvelope();
+      const by = async (nano: number) =>
+        (await ledger.adjust(correction(newId(), { [a]: nano }))).answer;
+      const key = ledger.keys.counter(a, LABEL);
+      await by(5);
+      await redis.command('hset', key, 'committed', '100', 'adjusted', `${-MOST + 2}`);
+      assert.equal(await by(-3), 'INVALID_INPUT');
+      assert.equal(await by(-2), 'ADJUSTED');
+      await redis.command('hset', key, 'committed', '100', 'adjusted', `${MOST - 2}`);
+      assert.equal(await by(3), 'INVALID_INPUT');
+      assert.equal(await by(2), 'ADJUSTED');
+    },
+  },
+  {
+    name: 'restore holds to the last amount there is',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      await hold(ledger, [line(a, { ...unlimited, amount: 7 })]);
+      await ledger.closeAdmission();
+      const { timeMs } = await ledger.state();
+      const back = async (amount: number) => {
+        const lines = [line(a, { ...unlimited, amount })];
+        const none = { floor: amounts(), seen: amounts(), stub: '{}' };
+        const open = { id: newId(), owner: 'o', phase: 'held', lines, ...none } as const;
+        const leaseEndsAtMs = timeMs + LEASE_MS;
+        return (await ledger.restore({ what: 'hold', hold: { ...open, leaseEndsAtMs } })).answer;
+      };
+      assert.equal(await back(MOST - 6), 'INVALID_INPUT');
+      assert.equal(await back(MOST - 7), 'RESTORED');
+      assert.equal((await counters(ledger, a)).reserved, MOST);
+    },
+  },
+  {
+    name: 'a booking on a counter that is gone makes it known again, with its unit',
+    async check({ ledger, redis, pass }) {
+      const [late, reaped, adjusted] = ['l', 'r', 'x'].map((name) => newEnvelope(name)) as Three;
+      const unit = 'tokens';
+      const lines = (envelope: string) => [line(envelope, { unit, amount: 5 })];
+      const released = await hold(ledger, lines(late));
+      await ledger.release(released);
+      const due = await sentHold(ledger, lines(reaped), amounts({ tokens: 3 }), 1);
+      await pass(1);
+      const gone = [late, reaped].map((envelope) => ledger.keys.counter(envelope, LABEL));
+      await redis.command('del', ...gone);
+      await ledger.counters('0');
+      await ledger.finalize(ending(released, amounts({ tokens: 4 })));
+      await ledger.reap([due]);
+      const wanted = correction(newId(), { [adjusted]: 6 });
+      await ledger.adjust({ ...wanted, lines: [{ ...wanted.lines[0]!, unit }] });
+      const { counters: rows } = await ledger.counters('0');
+      const told = rows.map((row) => [row.envelope, row.unit, row.committed, row.reserved]);
+      assert.deepEqual(told.sort(), [
+        [late, unit, 4, 0],
+        [reaped, unit, 3, 0],
+        [adjusted, unit, 6, 0],
+      ]);
+    },
+  },
+  {
+    name: 'what was voided ahead is told as released',
+    async check({ ledger }) {
+      const id = newId();
+      await ledger.release(id);
+      const reply = await ledger.extend({ id, more: amounts(), leaseMs: LEASE_MS });
+      assert.equal(reply.ending, 'released');
+      const beats = [{ id, seen: amounts() }];
+      const { gone } = await ledger.beat({ owner: 'o', leaseMs: LEASE_MS, beats });
+      assert.deepEqual(gone, [{ id, ending: 'released' }]);
+      assert.equal((await ledger.finalize(ending(id, usd(1)))).answer, 'UNKNOWN');
+    },
+  },
+  {
+    name: 'a beat writes no spend that is not higher, and takes the highest of an id told twice',
+    async check({ ledger, redis }) {
+      const id = await hold(ledger, [line(newEnvelope())]);
+      const tell = (...seens: ReturnType<typeof amounts>[]) =>
+        ledger.beat({
+          owner: 'o',
+          leaseMs: LEASE_MS,
+          beats: seens.map((seen) => ({ id, seen })),
+        });
+      const seen = () => redis.command('hget', ledger.keys.reservation(id), 'seen');
+      await tell(amounts());
+      assert.equal(await seen(), null);
+      await tell(amounts({ nano_usd: 9, tokens: 1 }), amounts({ nano_usd: 2, tokens: 5 }));
+      assert.equal(await seen(), '9 5 0 0');
+      await redis.command('hset', ledger.keys.reservation(id), 'seen', '9 5 0  0');
+      await tell(amounts({ nano_usd: 9, tokens: 5 }));
+      assert.equal(await seen(), '9 5 0  0', 'equal is not higher');
+    },
+  },
+  {
+    name: 'closing a lost ledger gives it no epoch; holds and counters can be put back',
+    async check({ ledger, redis }) {
+      const a = newEnvelope();
+      const id = await hold(ledger, [line(a)]);
+      const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
+      for await (const names of redis.scan(`${ledger.keys.prefix}*`, 100)) {
+        if (names.length > 0) await redis.command('del', ...names);
+      }
+      await ledger.closeAdmission();
+      const closed = await ledger.state();
+      assert.deepEqual([closed.epoch, closed.seq, closed.open], [0, 0, false]);
+      const key = { envelope: a, label: LABEL, unit: 'nano_usd' } as const;
+      const totals = { ...key, committed: 3, overrun: 2, adjusted: -1 };
+      const counted = await ledger.restore({ what: 'counters', ...totals });
+      assert.deepEqual([counted.answer, counted.seq], ['RESTORED', 1]);
+      assert.deepEqual(counted.balances, [balance(a, { committed: 3, overrun: 2 })]);
+      const held = await ledger.restore({ what: 'hold', hold: open! });
+      assert.deepEqual([held.answer, held.seq], ['RESTORED', 2]);
+      assert.deepEqual(held.balances, [
+        balance(a, { committed: 3, overrun: 2, reserved: 100, limit: 1000 }),
+      ]);
+      await ledger.openAdmission(2);
+      assert.equal((await ledger.finalize(ending(id, usd(1)))).answer, 'FINALIZED');
+    },
+  },
+  {
+    name: 'restoring what exists tells its balances as they are',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      const id = await hold(ledger, [line(a)]);
+      await ledger.finalize(ending(id, usd(130)));
+      await ledger.closeAdmission();
+      const key = { envelope: a, label: LABEL, unit: 'nano_usd' } as const;
+      const totals = { ...key, committed: 3, overrun: 2, adjusted: -1 };
+      const reply = await ledger.restore({ what: 'counters', ...totals });
+      assert.equal(reply.answer, 'EXISTS');
+      assert.deepEqual(reply.balances, [balance(a, { committed: 130, overrun: 30, limit: 1000 })]);
+    },
+  },
+  {
+    name: 'an older limit that a restored hold brings does not replace a newer one',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      await ledger.setLimits([{ envelope: a, limit: 70, mode: 'block', version: 5 }]);
+      await ledger.closeAdmission();
+      const { timeMs } = await ledger.state();
+      const back = async (version: number, limit: number) => {
+        const lines = [line(a, { version, limit, amount: 1 })];
+        const none = { floor: amounts(), seen: amounts(), stub: '{}' };
+        const open = { id: newId(), owner: 'o', phase: 'held', lines, ...none } as const;
+        const leaseEndsAtMs = timeMs + LEASE_MS;
+        const reply = await ledger.restore({ what: 'hold', hold: { ...open, leaseEndsAtMs } });
+        return reply.balances[0]?.limit;
+      };
+      assert.equal(await back(4, 10), 70);
+      assert.equal(await back(5, 20), 70);
+      assert.equal(await back(6, 30), 30);
+      const [now] = await ledger.balances([{ envelope: a, label: LABEL, unit: 'nano_usd' }]);
+      assert.equal(now?.limit, 30);
+    },
+  },
+  {
+    name: 'ledger time is the millisecond that has begun',
+    async check({ ledger, redis }) {
+      for (let i = 0; i < 20; i += 1) {
+        const micros = async () => {
+          const [seconds, rest] = (await redis.command('time')) as [string, string];
+          return Number(seconds) * 1e6 + Number(rest);
+        };
+        const before = await micros();
+        const { timeMs } = await ledger.state();
+        const after = await micros();
+        assert.ok(timeMs * 1000 <= after && timeMs * 1000 + 1000 > before);
+      }
+    },
+  },
+  {
+    name: 'overdue starts anywhere and is never short',
+    async check({ ledger, pass }) {
+      const a = newEnvelope();
+      const due: string[] = [];
+      for (let i = 0; i < 5; i += 1) due.push(await hold(ledger, [line(a)], { leaseMs: 1 }));
+      await hold(ledger, [line(a)]);
+      await pass(1);
+      const met = new Set<string>();
+      for (let i = 0; i < 150; i += 1) {
+        const some = await ledger.overdue(2);
+        assert.equal(some.length, 2);
+        for (const id of some) met.add(id);
+      }
+      assert.deepEqual([...met].sort(), due.sort());
+      assert.equal((await ledger.overdue(5)).length, 5);
+      assert.equal((await ledger.overdue(6)).length, 5);
+      await ledger.reap(due);
+    },
+  },
+  {
+    name: 'limits told twice in one push are judged one after the other',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      const set = (limit: number, version: number) =>
+        ({ envelope: a, limit, mode: 'block', version }) as const;
+      const reply = await ledger.setLimits([set(5, 5), set(4, 4), set(7, 7), set(7, 7)]);
+      assert.deepEqual(reply.stale, [a]);
+      const [now] = await ledger.balances([{ envelope: a, label: LABEL, unit: 'nano_usd' }]);
+      assert.equal(now?.limit, 7);
+      assert.equal((await ledger.setLimits([])).answer, 'SET');
+    },
+  },
+];
+
+type Three = [string, string, string];
+
+function balance(envelope: string, over: Partial<Balance>): Balance {
+  const none = { committed: 0, reserved: 0, overrun: 0, limit: null, mode: 'block' } as const;
+  return { envelope, label: LABEL, unit: 'nano_usd', ...none, ...over };
+}
