@@ -8,6 +8,7 @@ import type { Config } from './config.js';
 import type { Clock } from './core/clock.js';
 import type { Log } from './core/log.js';
 import type { Database } from './drivers/database.js';
+import { createFailpoints } from './drivers/failpoints.js';
 import type { Readiness } from './edges/http/health.js';
 import { createCustody } from './flows/upkeep/custody.js';
 import { createDrain, type Drain } from './flows/upkeep/drain.js';
@@ -157,9 +158,10 @@ async function untilOpen(
   log.error({}, 'the ledger is still closed; another gateway may be rebuilding it');
 }
 
-function drainOf({ recorder, clock, log }: CustodyParts, spool: DrainSource): Drain {
+function drainOf({ config, recorder, clock, log }: CustodyParts, spool: DrainSource): Drain {
+  const failpoint = createFailpoints(config.crashAt ?? undefined);
   const pace = { batchMax: BATCH_MAX, retryMinMs: 100, retryMaxMs: 10_000 };
-  return createDrain({ spool, recorder, clock, log, ...pace });
+  return createDrain({ spool, recorder, clock, log, failpoint, ...pace });
 }
 
 async function readiness({ opened }: CustodyParts, drain: Drain): Promise<Readiness> {

@@ -76,7 +76,7 @@ async function attempt(passage: Passage, target: Target, retried = false): Promi
   if (passage.attempts === 1) deps.failpoint('post_reserve');
   const exchange = openExchange(deps.upstream, requestFor(passage, target, askUsage), () => {
     passage.sent = markSent(passage);
-    deps.failpoint('post_send');
+    deps.failpoint('on_send');
   });
   passage.exchange = exchange;
   passage.dispatchedMs = deps.clock.elapsedMs();

@@ -174,5 +174,8 @@ export function markSent(passage: Passage): Promise<SentMark> {
       deps.log.error({ id: reserved.id, error }, 'the ledger failed on a call that was sent');
       return 'unwritten';
     });
-  return Promise.all([written, told]).then(([disk, ledger]) => (disk === 'marked' ? ledger : disk));
+  return Promise.all([written, told]).then(([disk, ledger]) => {
+    deps.failpoint('post_send');
+    return disk === 'marked' ? ledger : disk;
+  });
 }

@@ -16,6 +16,8 @@ export interface DrainOptions {
   batchMax: number;
   retryMinMs: number;
   retryMaxMs: number;
+  /** Ends the process here if a test asked for it. */
+  failpoint?: (name: string) => void;
 }
 
 /** Figures for gauges and for `/readyz`. */
@@ -101,6 +103,7 @@ class RunningDrain implements Drain {
 
   async #record(batch: DrainBatch): Promise<void> {
     const result = await this.#options.recorder.record(batch.events);
+    this.#options.failpoint?.('post_pg_commit');
     this.#options.spool.drained(batch);
     this.#counts.inserted += result.inserted;
     this.#counts.duplicates += result.duplicates;
