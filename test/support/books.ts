@@ -1,7 +1,7 @@
 // The books must balance: after every story, what the rows say, what the totals say and what the
 // ledger says is the same, to the unit, and no call was recorded twice.
 
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import type { Unit } from '#src/core/amount.js';
 import type { Database } from '#src/drivers/database.js';
 import type { Ledger } from '#src/stores/ledger/ledger.js';
@@ -19,28 +19,28 @@ export async function assertBooksBalance(database: Database, ledger?: Ledger): P
     `select envelope_id as envelope, label, unit, committed, overrun
      from envelope_totals order by 1, 2`,
   );
-  expect(byKey(totals), 'the totals are the sums of the lines of all rows').toEqual(byKey(rows));
+  assert.deepEqual(byKey(totals), byKey(rows), 'the totals are the sums of the lines of all rows');
   const twice = await database.query(
     'select reservation_id, kind from token_usage group by 1, 2 having count(*) > 1',
   );
-  expect(twice, 'no row is there twice').toEqual([]);
+  assert.deepEqual([...twice], [], 'no row is there twice');
   const turns = await database.query(
     `select reservation_id from token_usage where kind in ('base', 'late')
      except select reservation_id from turns`,
   );
-  expect(turns, 'every call has its turn').toEqual([]);
+  assert.deepEqual([...turns], [], 'every call has its turn');
   const budgets = await database.query(
     `select b.agent_id from budgets b
      left join envelope_totals t on t.envelope_id = 'tokens:' || b.agent_id and t.label = 'ever'
      where b.used_tokens + b.overrun_tokens <> greatest(coalesce(t.committed, 0), 0)`,
   );
-  expect(budgets, 'every token budget mirrors its total').toEqual([]);
+  assert.deepEqual([...budgets], [], 'every token budget mirrors its total');
   if (!ledger) return;
   const balances = await ledger.balances(rows);
   const committed = balances.map(({ envelope, label, unit, committed, overrun }) => ({
     ...{ envelope, label, unit, committed, overrun },
   }));
-  expect(byKey(committed), 'the ledger has what the rows have').toEqual(byKey(rows));
+  assert.deepEqual(byKey(committed), byKey(rows), 'the ledger has what the rows have');
 }
 
 function byKey(booked: readonly Booked[]): Record<string, [number, number]> {

@@ -135,7 +135,7 @@ export async function warmPglite(): Promise<void> {
 }
 
 /** A migrated data directory: making one anew takes five times as long as unpacking it. */
-async function pgliteImage(): Promise<Uint8Array> {
+export async function pgliteImage(): Promise<Uint8Array> {
   const file = join(inject('runFolder'), 'pglite.tar');
   const made = await readFile(file).catch(() => undefined);
   if (made !== undefined) return made;
