@@ -20,6 +20,11 @@ export interface StreamReader {
   push(chunk: Buffer): readonly Buffer[];
   /** The upstream ended cleanly: what is left of a tail. */
   end(): readonly Buffer[];
+  /**
+   * What the last push handed out did not go out: an ending is written as if it had not come. Text
+   * and usage stay read, since the provider bills them.
+   */
+  retract(): void;
   /** Output text seen since the last take; to be counted. */
   takeText(): string;
   readonly textEvents: number;

@@ -87,15 +87,26 @@ export class ChatReader extends EventReader implements StreamReader {
     let finished = false;
     for (const choice of choices) {
       if (!isJsonObject(choice)) continue;
-      this.head ??= headOf(event);
+      if (!this.head) {
+        this.head = headOf(event);
+        this.undoable(() => {
+          this.head = undefined;
+        });
+      }
       const noted = this.#choicesSeen.size < CHOICES_NOTED_MAX;
-      if (noted) this.#choicesSeen.add(choice.index);
+      if (noted) this.#add(this.#choicesSeen, choice.index);
       if (typeof choice.finish_reason !== 'string') continue;
       finished = true;
-      if (noted) this.#choicesFinished.add(choice.index);
+      if (noted) this.#add(this.#choicesFinished, choice.index);
       this.finishReason = choice.finish_reason;
     }
     return failure === undefined && !usage && !finished;
+  }
+
+  #add(choices: Set<Json | undefined>, index: Json | undefined): void {
+    if (choices.has(index)) return;
+    choices.add(index);
+    this.undoable(() => choices.delete(index));
   }
 
   #readUsage(usage: JsonObject): void {

@@ -22,6 +22,10 @@ export abstract class EventReader implements BlockSink {
   #firstBlock = true;
   #lastFate: Fate = 'pass';
   #out: Buffer[] = [];
+  // How to take back what the last push noted for an ending, newest last.
+  readonly #undo: (() => void)[] = [];
+  #owedLf = false;
+  #retracted = false;
   // What of the current chunk goes out and is not yet in `#out`.
   #chunk: Buffer = EMPTY;
   #runStart = 0;
@@ -37,6 +41,9 @@ export abstract class EventReader implements BlockSink {
 
   push(chunk: Buffer): readonly Buffer[] {
     if (this.terminated) return NOTHING;
+    this.#undo.length = 0;
+    this.#owedLf = this.owesLf;
+    this.#retracted = false;
     this.#chunk = chunk;
     this.#runStart = 0;
     this.#runEnd = 0;
@@ -71,7 +78,13 @@ export abstract class EventReader implements BlockSink {
 
   /** Whether what went out ends with half a CRLF: who writes after it writes the LF first. */
   get owesLf(): boolean {
+    if (this.#retracted) return this.#owedLf;
     return this.#lastFate === 'pass' && this.#splitter.awaitsLf;
+  }
+
+  retract(): void {
+    for (const undo of this.#undo.splice(0).reverse()) undo();
+    this.#retracted = true;
   }
 
   takeText(): string {
@@ -126,6 +139,11 @@ export abstract class EventReader implements BlockSink {
     if (text === '') return;
     this.#text += text;
     this.textEvents += 1;
+  }
+
+  /** Everything that an ending depends on is noted together with how to take it back. */
+  protected undoable(undo: () => void): void {
+    this.#undo.push(undo);
   }
 
   protected note(anomaly: string): void {

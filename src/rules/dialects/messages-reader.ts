@@ -70,13 +70,11 @@ export class MessagesReader extends EventReader implements StreamReader {
         this.#addOutput(deltaText(event.delta));
         break;
       case 'content_block_start':
-        if (isIndex(event.index) && this.openBlocks.size < OPEN_BLOCKS_MAX) {
-          this.openBlocks.add(event.index);
-        }
+        this.#open(event.index);
         this.#addOutput(blockStartText(event.content_block));
         break;
       case 'content_block_stop':
-        if (isIndex(event.index)) this.openBlocks.delete(event.index);
+        this.#close(event.index);
         break;
       case 'message_start':
         this.#readStart(event.message);
@@ -90,8 +88,24 @@ export class MessagesReader extends EventReader implements StreamReader {
     }
   }
 
+  #open(index: Json | undefined): void {
+    if (!isIndex(index) || this.openBlocks.size >= OPEN_BLOCKS_MAX) return;
+    if (this.openBlocks.has(index)) return;
+    this.openBlocks.add(index);
+    this.undoable(() => this.openBlocks.delete(index));
+  }
+
+  #close(index: Json | undefined): void {
+    if (!isIndex(index) || !this.openBlocks.delete(index)) return;
+    this.undoable(() => this.openBlocks.add(index));
+  }
+
   #readStart(message: Json | undefined): void {
     if (!isJsonObject(message)) return;
+    const { started } = this;
+    this.undoable(() => {
+      this.started = started;
+    });
     this.started = true;
     if (typeof message.model === 'string' && message.model !== '') this.model ??= message.model;
     if (isJsonObject(message.usage)) this.#addUsage(message.usage);
@@ -99,6 +113,10 @@ export class MessagesReader extends EventReader implements StreamReader {
 
   #readDelta({ delta, usage }: JsonObject): void {
     if (isJsonObject(delta) && typeof delta.stop_reason === 'string') {
+      const before = this.finishReason;
+      this.undoable(() => {
+        this.finishReason = before;
+      });
       this.finishReason = delta.stop_reason;
     }
     if (isJsonObject(usage)) this.#outputTold = this.#addUsage(usage);

@@ -30,6 +30,9 @@ const PARTS: Readonly<Record<string, typeof CONTENT | typeof SUMMARY>> = {
   'response.reasoning_summary_part': SUMMARY,
 };
 
+/** Notes how to take back what was just changed. */
+type Undoable = (undo: () => void) => void;
+
 /** The `.done` event of something that is open, but for its sequence number. */
 type Closing = () => JsonObject & { type: string };
 
@@ -46,7 +49,12 @@ const PARTS_MAX = 4_096;
 export class ResponsesOutput {
   readonly #items: (JsonObject | undefined)[] = [];
   readonly #open = new Map<number, OpenItem>();
+  readonly #undoable: Undoable;
   #units = 0;
+
+  constructor(undoable: Undoable) {
+    this.#undoable = undoable;
+  }
 
   /** `units`: about how long the event is. */
   read(event: JsonObject, units: number): void {
@@ -82,6 +90,12 @@ export class ResponsesOutput {
 
   #readItem(step: string, at: number, item: Json | undefined): void {
     if (!isJsonObject(item) || step === 'delta') return;
+    const [before, open] = [this.#items[at], this.#open.get(at)];
+    this.#undoable(() => {
+      this.#items[at] = before;
+      if (open) this.#open.set(at, open);
+      else this.#open.delete(at);
+    });
     this.#items[at] = item;
     if (step === 'added') this.#open.set(at, { item, texts: new Map(), parts: new Map() });
     else this.#open.delete(at);
@@ -89,12 +103,34 @@ export class ResponsesOutput {
 
   #readInside(family: string, step: string, event: JsonObject, open: OpenItem | undefined): void {
     if (!open) return;
-    if (Object.hasOwn(PARTS, family)) readPart(open, family, step, event);
-    else if (Object.hasOwn(TEXTS, family)) readText(open, family, step, event);
+    const undoable = this.#undoable;
+    if (Object.hasOwn(PARTS, family)) readPart(open, family, step, event, undoable);
+    else if (Object.hasOwn(TEXTS, family)) readText(open, family, step, event, undoable);
   }
 }
 
-function readPart(open: OpenItem, family: string, step: string, event: JsonObject): void {
+function setOpen(
+  closings: Map<string, Closing>,
+  key: string,
+  closing: Closing | undefined,
+  undoable: Undoable,
+): void {
+  const before = closings.get(key);
+  if (closing) closings.set(key, closing);
+  else closings.delete(key);
+  undoable(() => {
+    if (before) closings.set(key, before);
+    else closings.delete(key);
+  });
+}
+
+function readPart(
+  open: OpenItem,
+  family: string,
+  step: string,
+  event: JsonObject,
+  undoable: Undoable,
+): void {
   const { list, index } = PARTS[family]!;
   const at = event[index];
   const { part } = event;
@@ -104,35 +140,46 @@ function readPart(open: OpenItem, family: string, step: string, event: JsonObjec
   // A part beyond the next would leave a hole, which no client could read.
   if (at > parts.length) return;
   item[list] = parts;
+  const before = parts[at];
+  undoable(() => {
+    if (before === undefined) parts.length = at;
+    else parts[at] = before;
+  });
   parts[at] = part;
-  const key = `${family} ${at}`;
-  if (step === 'done') {
-    open.parts.delete(key);
-    return;
-  }
   const where = { ...whereOf(event), [index]: at };
-  open.parts.set(key, () => ({ type: `${family}.done`, ...where, part: parts[at]! }));
+  const closing = () => ({ type: `${family}.done`, ...where, part: parts[at]! });
+  setOpen(open.parts, `${family} ${at}`, step === 'done' ? undefined : closing, undoable);
 }
 
-function readText(open: OpenItem, family: string, step: string, event: JsonObject): void {
+function readText(
+  open: OpenItem,
+  family: string,
+  step: string,
+  event: JsonObject,
+  undoable: Undoable,
+): void {
   const { list, index, member } = TEXTS[family]!;
   const at = index === undefined ? undefined : event[index];
   const holder = holderOf(open.item, list, at);
-  if (!holder) return;
+  const told = event[step === 'done' ? member : 'delta'];
+  if (!holder || step === 'added' || typeof told !== 'string') return;
+  const before = holder[member] ?? '';
+  undoable(() => {
+    holder[member] = before;
+  });
   const key = `${family} ${at}`;
   if (step === 'done') {
-    open.texts.delete(key);
-    if (typeof event[member] === 'string') holder[member] = event[member];
+    holder[member] = told;
+    setOpen(open.texts, key, undefined, undoable);
     return;
   }
-  if (step !== 'delta' || typeof event.delta !== 'string') return;
-  const before = holder[member];
-  holder[member] = (typeof before === 'string' ? before : '') + event.delta;
+  holder[member] = (typeof before === 'string' ? before : '') + told;
   if (open.texts.has(key)) return;
   const where = { ...whereOf(event), ...(index && { [index]: at! }) };
   const logprobs = family === 'response.output_text' ? { logprobs: [] } : {};
   const text = () => holder[member]!;
-  open.texts.set(key, () => ({ type: `${family}.done`, ...where, [member]: text(), ...logprobs }));
+  const closing = () => ({ type: `${family}.done`, ...where, [member]: text(), ...logprobs });
+  setOpen(open.texts, key, closing, undoable);
 }
 
 function holderOf(

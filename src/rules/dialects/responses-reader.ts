@@ -33,7 +33,7 @@ export class ResponsesReader extends EventReader implements StreamReader {
   failure: string | undefined;
   /** The response as its last event before the terminator told it. */
   head: JsonObject | undefined;
-  readonly output = new ResponsesOutput();
+  readonly output = new ResponsesOutput((undo) => this.undoable(undo));
   /** Undefined where the provider numbers nothing. */
   nextSequence: number | undefined;
 
@@ -57,7 +57,11 @@ export class ResponsesReader extends EventReader implements StreamReader {
     if (!event) return 'pass';
     const { sequence_number: sequence } = event;
     if (typeof sequence === 'number' && Number.isSafeInteger(sequence)) {
-      this.nextSequence = Math.max(this.nextSequence ?? 0, sequence + 1);
+      const before = this.nextSequence;
+      this.undoable(() => {
+        this.nextSequence = before;
+      });
+      this.nextSequence = Math.max(before ?? 0, sequence + 1);
     }
     if (typeof event.type === 'string' && TERMINATORS.has(event.type)) {
       this.#readEnd(event.response);
@@ -96,6 +100,10 @@ export class ResponsesReader extends EventReader implements StreamReader {
   }
 
   #readHead(response: JsonObject): void {
+    const before = this.head;
+    this.undoable(() => {
+      this.head = before;
+    });
     this.head = response;
     if (typeof response.model === 'string' && response.model !== '') this.model ??= response.model;
   }

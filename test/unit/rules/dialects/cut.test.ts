@@ -9,7 +9,7 @@ import { completions } from '#src/rules/dialects/completions.js';
 import { quirksOf } from '#src/rules/providers/providers.js';
 import { answering } from '../../../support/sdk-fetch.js';
 import { seeded } from '../../../support/seeded.js';
-import { DIALECTS } from '../../../support/streams.js';
+import { DIALECTS, drive } from '../../../support/streams.js';
 import {
   type Format,
   ownTranscripts,
@@ -102,6 +102,29 @@ describe.each(FORMATS)('a stream of %s that is cut', (format) => {
       const { reader, whole, ending } = cutAt(format, stream!, at, provider);
       if (reader.terminated || reader.sawChoiceFinished || reader.failure) continue;
       EXPECT[format](eventsIn(whole), ending);
+    }
+  });
+});
+
+describe.each(FORMATS)('an event of %s that was read and did not go out', (format) => {
+  const transcripts = [...ownTranscripts(format), ...recordedTranscripts(format)];
+
+  it.each(transcripts)('is not in the ending: $name', ({ bytes, provider }) => {
+    const [stream] = streamsOf(bytes);
+    const blocks = stream!.toString('latin1').match(/[\s\S]*?(?:\r\n\r\n|\n\n|\r\r)/g) ?? [];
+    const options = { wantsUsage: true, quirks: quirksOf(provider) };
+    const events = blocks.slice(0, 60).map((block) => Buffer.from(block, 'latin1'));
+    const endingAfter = (count: number, isRetracted: boolean) => {
+      const reader = DIALECTS[format].createReader(options);
+      for (const event of events.slice(0, count)) reader.push(event);
+      if (isRetracted) reader.retract();
+      return DIALECTS[format].writeCut(reader, CUT).toString();
+    };
+    const ended = drive(format, [stream!], provider).reader.terminated;
+    // The terminator itself is held back anyway.
+    const last = ended && blocks.length <= 60 ? events.length - 1 : events.length;
+    for (let count = 1; count <= last; count++) {
+      expect(endingAfter(count, true), `${events[count - 1]}`).toBe(endingAfter(count - 1, false));
     }
   });
 });
