@@ -36,7 +36,7 @@ import { readCompletionsCall } from './rules/dialects/completions-call.js';
 import { embeddings } from './rules/dialects/embeddings.js';
 import { readEmbeddingsCall } from './rules/dialects/embeddings-call.js';
 import { messages } from './rules/dialects/messages.js';
-import { readMessagesCall } from './rules/dialects/messages-call.js';
+import { readCountTokensCall, readMessagesCall } from './rules/dialects/messages-call.js';
 import { responses } from './rules/dialects/responses.js';
 import { readResponsesCall } from './rules/dialects/responses-call.js';
 import { openKeyVerifier } from './stores/api-keys.js';
@@ -69,6 +69,7 @@ const READERS: Record<Operation, (raw: Buffer) => CallBody | Refused> = {
   completions: readCompletionsCall,
   embeddings: readEmbeddingsCall,
   messages: readMessagesCall,
+  count_tokens: readCountTokensCall,
   responses: readResponsesCall,
 };
 
@@ -157,7 +158,7 @@ function composeRest(parts: CallParts): Rest {
   const { config, clock, log, metrics, ledger, spool, live, owner } = parts;
   return {
     ...{ clock, log, ledger, spool, live, budgetHeaders },
-    dialects: { chat, completions, embeddings, messages, responses },
+    dialects: { chat, completions, embeddings, messages, responses, count_tokens: messages },
     ...composePolicy(parts),
     usageNotAsked: new Set(),
     outputSizes: createOutputSizes(),

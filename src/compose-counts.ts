@@ -57,6 +57,7 @@ export function piecesOf(
     case 'chat':
       return chatPieces(json, model, overheads);
     case 'messages':
+    case 'count_tokens':
       return messagesPieces(json, model, overheads, hosted);
     case 'responses':
       return responsesPieces(json, model, overheads, hosted);

@@ -9,8 +9,15 @@ import type { Price } from './price.js';
 import type { Sink } from './sink.js';
 import type { Attribution } from './usage-event.js';
 
-/** The wire formats' operations that can be billed. */
-export type Operation = 'chat' | 'completions' | 'embeddings' | 'responses' | 'messages';
+/** The wire formats' operations. */
+export type Operation =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'responses'
+  | 'messages'
+  /** Of messages; nobody bills it. */
+  | 'count_tokens';
 
 /** Offsets of one top-level member in the raw body: from its key's quote to its value's end. */
 export interface MemberSpan {

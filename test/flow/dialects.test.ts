@@ -140,3 +140,18 @@ test('a legacy completion passes', async () => {
   const response = await send('/v1/completions', { model: 'scripted/model', prompt: 'Hi' });
   expect(response.headers.get('x-purser-cost-usd')).toBe('0.000011');
 });
+
+test('tokens are counted by the provider, and nobody is billed', async () => {
+  const before = (await story.rows()).length;
+  story.upstream.enqueue({
+    headers: { 'content-type': 'application/json' },
+    body: '{"input_tokens":12}',
+  });
+  const response = await send('/v1/messages/count_tokens', {
+    model: 'claude/model',
+    messages: [{ role: 'user', content: 'Hi' }],
+  });
+  expect(await response.json()).toEqual({ input_tokens: 12 });
+  expect(story.upstream.requests.at(-1)?.path).toBe('/claude/v1/messages/count_tokens');
+  expect((await story.rows()).length).toBe(before);
+});

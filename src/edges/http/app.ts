@@ -72,6 +72,7 @@ const CALL_DOORS: readonly (readonly [string, Operation])[] = [
   ['/embeddings', 'embeddings'],
   ['/responses', 'responses'],
   ['/messages', 'messages'],
+  ['/messages/count_tokens', 'count_tokens'],
 ];
 
 type Add = (method: Method, path: string, door: Door) => void;

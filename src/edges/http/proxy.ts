@@ -126,6 +126,7 @@ function answerFailure(exchange: Exchange, error: unknown, log: Log): void {
 // What a provider insists on and a client of another wire format cannot know.
 const DEFAULT_HEADERS: Partial<Record<Operation, Record<string, string>>> = {
   messages: { 'anthropic-version': '2023-06-01' },
+  count_tokens: { 'anthropic-version': '2023-06-01' },
 };
 
 const TWIN = 'A call with this Idempotency-Key is still running.';

@@ -2,11 +2,13 @@
 // only before the first byte, and after an attempt that may be billed only if the ledger grants
 // that attempt's charge on top.
 
-import type { Target } from '../../core/call.js';
+import type { Call, Target } from '../../core/call.js';
+import type { BodyEdits } from '../../core/dialect.js';
 import { type Refused, refuse } from '../../core/errors.js';
 import type { UpstreamFailure, UpstreamRequest } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import { LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import type { CallDeps } from './deps.js';
 import { type Exchange, type Head, isFailure, openExchange } from './exchange.js';
 import { markSent, type Passage, plus } from './passage.js';
 
@@ -74,7 +76,8 @@ async function attempt(passage: Passage, target: Target, retried = false): Promi
     call.body.stream && target.provider.quirks.asksUsage && !deps.usageNotAsked.has(target.id);
   passage.attempts += 1;
   if (passage.attempts === 1) deps.failpoint('post_reserve');
-  const exchange = openExchange(deps.upstream, requestFor(passage, target, askUsage), () => {
+  const edits = { bound: passage.estimate.boundSent, askUsage };
+  const exchange = openExchange(deps.upstream, requestFor(deps, call, target, edits), () => {
     passage.sent = markSent(passage);
     deps.failpoint('on_send');
   });
@@ -162,12 +165,16 @@ function namesStreamOptions(head: Head): boolean {
   return head.body?.includes('stream_options') ?? false;
 }
 
-function requestFor(passage: Passage, target: Target, askUsage: boolean): UpstreamRequest {
-  const { call, deps, estimate } = passage;
+/** The call as the target gets it. */
+export function requestFor(
+  deps: CallDeps,
+  call: Call,
+  target: Target,
+  edits: Omit<BodyEdits, 'model'>,
+): UpstreamRequest {
   const dialect = deps.dialects[call.operation];
   const { provider } = target;
-  const bound = estimate.boundSent;
-  const body = dialect?.writeBody(call.body, { model: target.model, bound, askUsage }) ?? [];
+  const body = dialect?.writeBody(call.body, { ...edits, model: target.model }) ?? [];
   const { connectTimeoutMs, firstByteTimeoutMs, answerTimeoutMs, idleTimeoutMs } = deps.options;
   return {
     method: 'POST',
@@ -187,6 +194,7 @@ const UPSTREAM_PATHS = {
   embeddings: '/embeddings',
   responses: '/responses',
   messages: '/v1/messages',
+  count_tokens: '/v1/messages/count_tokens',
 } as const;
 
 function noTarget(passage: Passage): Refused {

@@ -7,6 +7,7 @@ import type { CallDeps } from './deps.js';
 import { endLeft, endUnanswered, passOn, refused, rescue } from './endings.js';
 import { estimate } from './estimate.js';
 import { type Forwarded, forward } from './forward.js';
+import { passUnbilled } from './pass-unbilled.js';
 import { abort, beatFor, openPassage, type Passage } from './passage.js';
 import { reserve } from './reserve.js';
 import { resolve, withTargets } from './resolve.js';
@@ -26,6 +27,7 @@ export function createHandle(deps: CallDeps): Handle {
     const resolved = resolve(deps, call, known);
     if (isRefused(resolved)) return summariseRefusal(deps, call, resolved);
     const { caller, plan } = withTargets(deps, known, resolved);
+    if (call.operation === 'count_tokens') return passUnbilled(deps, call, plan);
     const estimated = await estimate(deps, call, caller, plan);
     if (isRefused(estimated)) return summariseRefusal(deps, call, estimated);
     deps.failpoint('pre_reserve');

@@ -21,7 +21,9 @@ export function resolve(deps: CallDeps, call: Call, caller: Caller): Plan | Refu
 
 // A call passes in its own wire format: it can only go to providers that speak it.
 function servedPlan(call: Call, plan: Plan): Plan | Refused {
-  const dialect = call.operation === 'messages' ? 'anthropic' : 'openai';
+  const { operation } = call;
+  const isMessages = operation === 'messages' || operation === 'count_tokens';
+  const dialect = isMessages ? 'anthropic' : 'openai';
   const targets = plan.targets.filter(({ provider }) => provider.dialect === dialect);
   if (targets.length > 0) return { ...plan, targets };
   const door = dialect === 'anthropic' ? '/v1/chat/completions' : '/v1/messages';

@@ -5,7 +5,7 @@ import { ERROR_CODES, type Problem } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 
 export function problemJson(operation: Operation, problem: Problem, requestId: string): string {
-  if (operation === 'messages') {
+  if (operation === 'messages' || operation === 'count_tokens') {
     return JSON.stringify({ type: 'error', error: anthropicError(problem), request_id: requestId });
   }
   return JSON.stringify({ error: openaiError(problem), request_id: requestId });
