@@ -5,12 +5,6 @@
 import type { StreamReader } from '../../core/dialect.js';
 import type { Gate } from './gate.js';
 
-export interface Passing {
-  take(chunk: Buffer): void;
-  /** Calls back once nothing waits any more; at once if nothing does. */
-  afterAll(callback: () => void): void;
-}
-
 export interface PassingHooks {
   pass(pieces: readonly Buffer[]): void;
   pause(): void;
@@ -22,68 +16,82 @@ export interface PassingHooks {
 
 const LINE_END = 10;
 
-export function createPassing(reader: StreamReader, gate: Gate, hooks: PassingHooks): Passing {
-  const queue: Buffer[] = [];
-  let waiting = false;
-  let closed = false;
-  let last: (() => void) | undefined;
+export class Passing {
+  readonly #reader: StreamReader;
+  readonly #gate: Gate;
+  readonly #hooks: PassingHooks;
+  readonly #queue: Buffer[] = [];
+  #waiting = false;
+  #closed = false;
+  #last: (() => void) | undefined;
 
-  const judge = (pieces: readonly Buffer[], rest: Buffer): boolean => {
-    const verdict = gate.admit();
-    if (verdict === true) {
-      hooks.pass(pieces);
-      return true;
-    }
-    if (verdict === false) {
-      closed = true;
-      hooks.cut();
-      return false;
-    }
-    waiting = true;
-    hooks.pause();
-    if (rest.length > 0) queue.unshift(rest);
-    verdict.then((fits) => goOn(pieces, fits)).catch(hooks.fail);
-    return false;
-  };
-  const goOn = (pieces: readonly Buffer[], fits: boolean): void => {
-    waiting = false;
-    if (!fits) {
-      closed = true;
-      hooks.cut();
-      return;
-    }
-    hooks.pass(pieces);
-    while (!waiting && !closed && queue.length > 0) feed(queue.shift() as Buffer);
-    if (waiting || closed) return;
-    hooks.resume();
-    last?.();
-  };
-  const feed = (chunk: Buffer): void => {
-    if (gate.isSafe(chunk.length)) return hooks.pass(reader.push(chunk));
+  constructor(reader: StreamReader, gate: Gate, hooks: PassingHooks) {
+    this.#reader = reader;
+    this.#gate = gate;
+    this.#hooks = hooks;
+  }
+
+  take(chunk: Buffer): void {
+    if (this.#closed) return;
+    if (this.#waiting) this.#queue.push(chunk);
+    else this.#feed(chunk);
+  }
+
+  /** Calls back once nothing waits any more; at once if nothing does. */
+  afterAll(callback: () => void): void {
+    if (this.#closed) return;
+    if (this.#waiting) this.#last = callback;
+    else callback();
+  }
+
+  #feed(chunk: Buffer): void {
+    if (this.#gate.isSafe(chunk.length)) return this.#hooks.pass(this.#reader.push(chunk));
     let from = 0;
     while (from < chunk.length) {
       const end = chunk.indexOf(LINE_END, from);
       const to = end < 0 ? chunk.length : end + 1;
-      const pieces = reader.push(chunk.subarray(from, to));
+      const pieces = this.#reader.push(chunk.subarray(from, to));
       from = to;
-      // A usage event or the terminator is held back: it costs nothing and is judged with no one.
-      if (pieces.length === 0) {
-        if (reader.terminated) hooks.pass(pieces);
-        continue;
+      if (pieces.length > 0) {
+        if (!this.#judge(pieces, chunk.subarray(from))) return;
+      } else if (this.#reader.terminated) {
+        // The terminator is held back: it costs nothing and is judged by no one.
+        this.#hooks.pass(pieces);
       }
-      if (!judge(pieces, chunk.subarray(from))) return;
     }
-  };
-  return {
-    take(chunk) {
-      if (closed) return;
-      if (waiting) queue.push(chunk);
-      else feed(chunk);
-    },
-    afterAll(callback) {
-      if (closed) return;
-      if (waiting) last = callback;
-      else callback();
-    },
-  };
+  }
+
+  #judge(pieces: readonly Buffer[], rest: Buffer): boolean {
+    const verdict = this.#gate.admit();
+    if (verdict === true) {
+      this.#hooks.pass(pieces);
+      return true;
+    }
+    if (verdict === false) {
+      this.#cut();
+      return false;
+    }
+    this.#waiting = true;
+    this.#hooks.pause();
+    if (rest.length > 0) this.#queue.unshift(rest);
+    verdict.then((fits) => this.#goOn(pieces, fits)).catch(this.#hooks.fail);
+    return false;
+  }
+
+  #goOn(pieces: readonly Buffer[], fits: boolean): void {
+    this.#waiting = false;
+    if (!fits) return this.#cut();
+    this.#hooks.pass(pieces);
+    while (!this.#waiting && !this.#closed && this.#queue.length > 0) {
+      this.#feed(this.#queue.shift() as Buffer);
+    }
+    if (this.#waiting || this.#closed) return;
+    this.#hooks.resume();
+    this.#last?.();
+  }
+
+  #cut(): void {
+    this.#closed = true;
+    this.#hooks.cut();
+  }
 }

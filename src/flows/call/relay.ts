@@ -7,7 +7,7 @@ import type { Sink } from '../../core/sink.js';
 import type { UpstreamFailure } from '../../core/upstream.js';
 import { type Consumer, type Exchange, guarded } from './exchange.js';
 import type { Gate } from './gate.js';
-import { createPassing } from './passing.js';
+import { Passing } from './passing.js';
 
 /** How the stream ended, before its terminator. */
 export type StreamEnd =
@@ -35,75 +35,109 @@ export function relayStream(
   options: RelayOptions,
 ): Promise<StreamEnd> {
   return new Promise((resolve, reject) => {
-    let over = false;
-    let started = false;
-    let stopStall: (() => void) | undefined;
+    const relay = new Relay(exchange, reader, sink, options, resolve, reject);
+    exchange.attach(guarded(relay, reject));
+  });
+}
 
-    const finish = (end: StreamEnd): void => {
-      if (over) return;
-      over = true;
-      stopStall?.();
-      // What is left of the upstream must flow off, or its socket would stay paused for ever.
-      exchange.resume();
-      resolve(end);
-    };
-    const slow = (): void => {
-      if (stopStall) return;
-      exchange.pause();
-      stopStall = options.clock.after(options.writeStallMs, () => {
-        finish({ kind: 'client_left' });
-        exchange.abort();
-        sink.destroy();
-      });
-      sink.onDrain(() => {
-        stopStall?.();
-        stopStall = undefined;
-        exchange.resume();
-      });
-    };
-    const send = (pieces: readonly Buffer[]): void => {
-      if (pieces.length === 0) return;
-      if (!started) options.onFirstByte();
-      started = true;
-      let flowing = true;
-      for (const piece of pieces) flowing = sink.write(piece) && flowing;
-      if (!flowing) slow();
-    };
-    const passing = createPassing(reader, options.gate, {
-      pass(pieces) {
-        if (over) return;
-        send(pieces);
-        if (reader.terminated) finish({ kind: 'complete' });
-      },
+class Relay implements Consumer {
+  readonly #exchange: Exchange;
+  readonly #reader: StreamReader;
+  readonly #sink: Sink;
+  readonly #options: RelayOptions;
+  readonly #resolve: (end: StreamEnd) => void;
+  readonly #passing: Passing;
+  #over = false;
+  #started = false;
+  /** Set while the reader is slow. */
+  #stopStall: (() => void) | undefined;
+
+  constructor(
+    exchange: Exchange,
+    reader: StreamReader,
+    sink: Sink,
+    options: RelayOptions,
+    resolve: (end: StreamEnd) => void,
+    fail: (error: unknown) => void,
+  ) {
+    this.#exchange = exchange;
+    this.#reader = reader;
+    this.#sink = sink;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#passing = new Passing(reader, options.gate, {
+      pass: (pieces) => this.#pass(pieces),
       pause: () => exchange.pause(),
       resume: () => {
-        if (!stopStall) exchange.resume();
+        if (!this.#stopStall) exchange.resume();
       },
-      cut() {
-        if (over) return;
-        finish({ kind: 'cut' });
+      cut: () => {
+        this.#finish({ kind: 'cut' });
         exchange.abort();
       },
-      fail: reject,
+      fail,
     });
-    const consumer: Consumer = {
-      onBytes: (chunk) => {
-        passing.take(chunk);
-        options.onChunk();
-      },
-      onEnd: () =>
-        passing.afterAll(() => {
-          if (over) return;
-          send(reader.end());
-          finish(cleanEnd(reader));
-        }),
-      onFail(failure) {
-        if (failure.kind === 'aborted' && sink.left) return finish({ kind: 'client_left' });
-        passing.afterAll(() => finish({ kind: 'died', failure, message: failure.message }));
-      },
-    };
-    exchange.attach(guarded(consumer, reject));
-  });
+  }
+
+  onBytes(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#passing.take(chunk);
+    this.#options.onChunk();
+  }
+
+  onEnd(): void {
+    this.#passing.afterAll(() => {
+      if (this.#over) return;
+      this.#send(this.#reader.end());
+      this.#finish(cleanEnd(this.#reader));
+    });
+  }
+
+  onFail(failure: UpstreamFailure): void {
+    const { message } = failure;
+    if (failure.kind === 'aborted' && this.#sink.left) this.#finish({ kind: 'client_left' });
+    else this.#passing.afterAll(() => this.#finish({ kind: 'died', failure, message }));
+  }
+
+  #pass(pieces: readonly Buffer[]): void {
+    if (this.#over) return;
+    this.#send(pieces);
+    if (this.#reader.terminated) this.#finish({ kind: 'complete' });
+  }
+
+  #send(pieces: readonly Buffer[]): void {
+    if (pieces.length === 0) return;
+    if (!this.#started) this.#options.onFirstByte();
+    this.#started = true;
+    let flowing = true;
+    for (const piece of pieces) flowing = this.#sink.write(piece) && flowing;
+    if (!flowing) this.#waitForReader();
+  }
+
+  #waitForReader(): void {
+    if (this.#stopStall) return;
+    const { clock, writeStallMs } = this.#options;
+    this.#exchange.pause();
+    this.#stopStall = clock.after(writeStallMs, () => {
+      this.#finish({ kind: 'client_left' });
+      this.#exchange.abort();
+      this.#sink.destroy();
+    });
+    this.#sink.onDrain(() => {
+      this.#stopStall?.();
+      this.#stopStall = undefined;
+      this.#exchange.resume();
+    });
+  }
+
+  #finish(end: StreamEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopStall?.();
+    // What is left of the upstream must flow off, or its socket would stay paused for ever.
+    this.#exchange.resume();
+    this.#resolve(end);
+  }
 }
 
 // A transport that ends cleanly says nothing of whether the answer was whole: the dialect does.
