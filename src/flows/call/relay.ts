@@ -72,6 +72,7 @@ class Relay implements Consumer {
         if (!this.#stopStall) exchange.resume();
       },
       cut: () => {
+        reader.retract();
         this.#finish({ kind: 'cut' });
         exchange.abort();
       },
