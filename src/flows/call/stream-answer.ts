@@ -46,7 +46,7 @@ export async function answerStream(
   tellHealth(passage, end);
   const settlement = await finalize(passage, {
     metered: await meter.finish(),
-    outcome: outcomeOf(end),
+    outcome: outcomeOf(end, reader),
     finishReason: reader.finishReason,
     anomalies: reader.anomalies,
   });
@@ -77,8 +77,9 @@ export function tellHealth(
   else if (end.failure?.kind !== 'aborted') deps.health.failed(target.id);
 }
 
-function outcomeOf(end: StreamEnd): Outcome {
-  if (end.kind === 'complete') return 'completed';
+// A stream may end properly and say that it failed.
+function outcomeOf(end: StreamEnd, reader: StreamReader): Outcome {
+  if (end.kind === 'complete') return reader.failure ? 'upstream_died' : 'completed';
   if (end.kind === 'cut') return 'cut_by_budget';
   if (end.kind === 'client_left') return 'client_left';
   return end.failure?.kind === 'idle_timeout' ? 'upstream_timeout' : 'upstream_died';
