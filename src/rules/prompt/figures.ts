@@ -4,10 +4,12 @@ import type { BudgetReport, PromptFigures } from '../../core/prompt.js';
 
 const TOP_KEYS = 3;
 const HEADER_KEYS = 8;
+/** The figures travel in a call's stub, which is small. */
+const KEY_UNITS = 32;
 
 export function promptFigures(report: BudgetReport, rejects: number): PromptFigures {
   const topKeys = report.trims
-    .map(({ key, removed_tokens }) => ({ key, removed_tokens }))
+    .map(({ key, removed_tokens }) => ({ key: key.slice(0, KEY_UNITS), removed_tokens }))
     .sort((left, right) => right.removed_tokens - left.removed_tokens)
     .slice(0, TOP_KEYS);
   const { before, after, trims } = report;
