@@ -127,9 +127,12 @@ describe('help', () => {
         migrate      The database's schema
         key          Keys of agents and operators
         limit        What may be spent
+        budget       Tokens that agents may use in all
+        calls        Stop all calls, and take them again
         usage        What was spent
         price        The price catalog
         reservation  What is held now
+        prompt       Prompts before they are sent
 
       \`purser COMMAND --help\` tells more.
       "
@@ -156,6 +159,7 @@ describe('help', () => {
       'price explain',
       'reservation list',
       'reservation release',
+      'prompt preview',
     ];
     for (const line of lines) {
       printed.out = '';
@@ -363,6 +367,37 @@ describe('with a gateway that runs', () => {
       "
     `);
     expect(asked[0]?.path).toContain('from=2026-11-21T10%3A00%3A00.000Z');
+  });
+
+  test('prompt preview shows what would be sent and what would be trimmed', async () => {
+    const file = join(folder, 'body.json');
+    writeFileSync(file, '{"messages":[{"role":"user","content":"Hi"}],"purser":{"slots":{}}}');
+    answers['GET /admin/v1/agents'] = { data: [{ id: 'a1', name: 'coder-1' }] };
+    answers['POST /admin/v1/prompts/preview'] = {
+      messages: [{ role: 'user', content: 'Hi' }],
+      report: {
+        before: 1_200,
+        after: 9,
+        trims: [{ key: 'history', removed_chars: 4_000, removed_tokens: 1_191 }],
+        warnings: ['min_chars_reduced'],
+      },
+    };
+    const line = `prompt preview coder-1 --template t --max-tokens 9 --model m --body ${file}`;
+    expect(await purser(line)).toBe(0);
+    expect(asked.at(-1)?.body).toEqual({
+      agent_id: 'a1',
+      body: {
+        model: 'm',
+        messages: [{ role: 'user', content: 'Hi' }],
+        purser: { slots: {}, template: 't', max_prompt_tokens: 9 },
+      },
+    });
+    for (const part of ['user      2  Hi', 'history   1 191  4 000', 'min_chars_reduced']) {
+      expect(printed.out).toContain(part);
+    }
+    expect(printed.out).toContain('1 200 tokens, 9 sent');
+    expect(await purser('prompt preview coder-1 --max-tokens many')).toBe(1);
+    expect(printed.err).toContain('--max-tokens many is no count');
   });
 
   test('a refusal of the gateway is told with its remedy, as JSON where JSON was asked for', async () => {

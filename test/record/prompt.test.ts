@@ -6,8 +6,8 @@ import type { Database } from '#src/drivers/database.js';
 import { readRulesFile } from '#src/stores/prompt/rules-file.js';
 import { createPromptSnapshots, type PromptSnapshot } from '#src/stores/prompt/snapshots.js';
 import { createPromptTemplates } from '#src/stores/prompt/templates.js';
-import { eachDatabase } from '../../support/databases.js';
-import { manualClock } from '../../support/manual-clock.js';
+import { eachDatabase } from '../support/databases.js';
+import { manualClock } from '../support/manual-clock.js';
 
 const OFF = { roots: [] };
 const START_MS = Date.UTC(2026, 6, 1);
