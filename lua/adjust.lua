@@ -51,7 +51,7 @@ for i = 1, n do
   redis.call('HINCRBY', key, 'adjusted', detail[2 * i - 1])
   rest(key, reserved[i], ARGV[6 + 2 * n + i])
 end
-redis.call('XADD', KEYS[3], '*', 'id', ARGV[3], 'event', ARGV[4], 'lines', ARGV[5],
+redis.call('XADD', KEYS[3], '*', 'event', ARGV[4], 'lines', ARGV[5],
   'booked', table.concat(detail, ' '),
   'seq', digits(seq), 'epoch', digits(epoch), 'at', digits(now))
 return reply('ADJUSTED', detail, balances(n))

@@ -11,7 +11,6 @@
 local wanted = amount(ARGV[4])
 if not wanted then return reply('INVALID_INPUT') end
 if barred() == 'STALE_EPOCH' then return reply('STALE_EPOCH') end
-redis.call('HSETNX', KEYS[1], 'seq', '0')
 if ARGV[3] == 'close' then
   redis.call('HSET', KEYS[1], 'open', '0')
   return reply('DONE')

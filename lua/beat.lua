@@ -9,9 +9,6 @@
 ]]
 -- include fence
 -- include book
-local ENDINGS = {
-  finalized = 'finalized', released = 'released', reaped = 'reaped', voided = 'released',
-}
 
 local stop = barred()
 if stop then return reply(stop) end
@@ -19,38 +16,38 @@ if stop then return reply(stop) end
 local n = #KEYS - 2
 local leaseMs = amount(ARGV[3])
 if not leaseMs or #ARGV ~= 3 + 5 * n then return reply('INVALID_INPUT') end
-local holds, renewed = {}, 0
+local holds, renews = {}, false
 for i = 1, n do
   for at = 5 * i, 5 * i + 3 do
     if not amount(ARGV[at]) then return reply('INVALID_INPUT') end
   end
   holds[i] = redis.call('HMGET', KEYS[2 + i], 'state', 'seen')
-  if holds[i][1] == 'held' or holds[i][1] == 'sent' then renewed = renewed + 1 end
+  if holds[i][1] == 'held' or holds[i][1] == 'sent' then renews = true end
 end
 
 local endings, latest = {}, {}
-if renewed > 0 then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
+if renews then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
 for i = 1, n do
   local phase, seen = holds[i][1], holds[i][2]
   if phase == 'held' or phase == 'sent' then
     -- An id that is told twice is raised from what was told of it before.
-    local texts, spends = amountsOf(latest[KEYS[2 + i]] or seen or '0 0 0 0')
+    local spends = amountsOf(latest[KEYS[2 + i]] or seen or '0 0 0 0')
     local told = false
     for unit = 1, 4 do
-      local text = ARGV[5 * i + unit - 1]
-      if amount(text) > spends[unit] then
-        texts[unit] = text
+      local spend = amount(ARGV[5 * i + unit - 1])
+      if spend > spends[unit] then
+        spends[unit] = spend
         told = true
       end
     end
     if told then
-      latest[KEYS[2 + i]] = table.concat(texts, ' ')
+      latest[KEYS[2 + i]] = textOf(spends)
       redis.call('HSET', KEYS[2 + i], 'seen', latest[KEYS[2 + i]])
     end
     redis.call('ZADD', KEYS[2], now + leaseMs, ARGV[5 * i - 1])
     endings[i] = ''
   else
-    endings[i] = ENDINGS[phase] or 'unknown'
+    endings[i] = endingOf(phase)
   end
 end
 return reply('BEATEN', endings)

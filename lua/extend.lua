@@ -16,10 +16,6 @@
 -- include room
 -- include book
 
-local ENDINGS = {
-  finalized = 'finalized', released = 'released', reaped = 'reaped', voided = 'released',
-}
-
 local stop = barred()
 if stop then return reply(stop) end
 if not open then return reply('LEDGER_LOST') end
@@ -33,11 +29,11 @@ end
 
 local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'floor', 'lines')
 if hold[1] ~= 'held' and hold[1] ~= 'sent' then
-  return reply('GONE', ENDINGS[hold[1]] or 'unknown')
+  return reply('GONE', endingOf(hold[1]))
 end
 if #hold[2] ~= n then return reply('KEYS', hold[5]) end
 readCounters(5, 14, n)
-local _, held = amountsOf(hold[3])
+local held = amountsOf(hold[3])
 
 local more, shortages, isPast = {}, {}, false
 for i = 1, n do
@@ -61,15 +57,12 @@ for i = 1, n do
     redis.call('PERSIST', KEYS[4 + i])
     held[i] = held[i] + more[i]
   end
-  held[i] = digits(held[i])
 end
-redis.call('HSET', KEYS[4], 'held', table.concat(held, ' '))
+redis.call('HSET', KEYS[4], 'held', textOf(held))
 if ARGV[9] == '1' then
-  local texts, floors = amountsOf(hold[4] or '0 0 0 0')
-  for i = 1, 4 do
-    if amount(ARGV[9 + i]) > floors[i] then texts[i] = ARGV[9 + i] end
-  end
-  redis.call('HSET', KEYS[4], 'state', 'sent', 'floor', table.concat(texts, ' '))
+  local floor = amountsOf(hold[4] or '0 0 0 0')
+  for i = 1, 4 do floor[i] = math.max(floor[i], amount(ARGV[9 + i])) end
+  redis.call('HSET', KEYS[4], 'state', 'sent', 'floor', textOf(floor))
 end
 redis.call('ZADD', KEYS[3], now + leaseMs, ARGV[3])
 return reply('EXTENDED', '', balances(n))

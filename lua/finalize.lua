@@ -27,17 +27,16 @@ end
 local hold = redis.call('HMGET', KEYS[6], 'state', 'units', 'held', 'charged', 'lines', 'late')
 local phase = hold[1]
 if not phase or phase == 'refused' or phase == 'voided' then return reply('UNKNOWN') end
-if phase == 'finalized' or hold[6] then return reply('ALREADY_FINALIZED') end
+if phase == 'finalized' or hold[6] == '1' then return reply('ALREADY_FINALIZED') end
 if not hold[2] or not hold[5] then return reply('CORRUPT') end
 if #hold[2] ~= n then return reply('KEYS', hold[5]) end
 readCounters(7, 9, n)
 
 -- A hold that has ended is gone and its room may be taken: all that comes on top is overrun.
 local isOpen = phase == 'held' or phase == 'sent'
-local texts, helds = amountsOf(isOpen and hold[3] or string.rep('0 ', n))
-local charged = { 0, 0, 0, 0 }
-if not isOpen then charged = select(2, amountsOf(hold[4])) end
-if not texts or #helds ~= n or not charged or #charged ~= 4 then return reply('CORRUPT') end
+local helds = amountsOf(isOpen and hold[3] or string.rep('0 ', n))
+local charged = amountsOf(isOpen and '0 0 0 0' or hold[4])
+if not helds or #helds ~= n or not charged or #charged ~= 4 then return reply('CORRUPT') end
 
 local booked, overruns = {}, {}
 for i = 1, n do
@@ -60,10 +59,8 @@ for i = 1, n do
   local key = KEYS[6 + i]
   if not committed[i] then begin(KEYS[5], key, string.sub(hold[2], i, i)) end
   detail[2 * i - 1] = digits(booked[i])
-  detail[2 * i] = overruns[i] > 0 and digits(overruns[i]) or '0'
-  if helds[i] > 0 then
-    reserved[i] = redis.call('HINCRBY', key, 'reserved', '-' .. texts[i])
-  end
+  detail[2 * i] = digits(overruns[i])
+  reserved[i] = redis.call('HINCRBY', key, 'reserved', digits(-helds[i]))
   committed[i] = redis.call('HINCRBY', key, 'committed', detail[2 * i - 1])
   if overruns[i] > 0 then
     overrun[i] = redis.call('HINCRBY', key, 'overrun', detail[2 * i])
@@ -78,7 +75,7 @@ if isOpen then
 else
   redis.call('HSET', KEYS[6], 'late', '1')
 end
-redis.call('XADD', KEYS[4], '*', 'id', ARGV[3], 'kind', isOpen and 'base' or 'late',
-  'event', ARGV[8], 'lines', hold[5], 'booked', table.concat(detail, ' '),
+redis.call('XADD', KEYS[4], '*', 'kind', isOpen and 'base' or 'late', 'event', ARGV[8],
+  'lines', hold[5], 'booked', table.concat(detail, ' '),
   'seq', digits(seq), 'epoch', digits(epoch), 'at', digits(now))
 return reply(isOpen and 'FINALIZED' or 'LATE_FINALIZE', detail, balances(n))

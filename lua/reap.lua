@@ -16,7 +16,7 @@
 ]]
 -- include fence
 -- include book
-local LETTERS = { 'n', 't', 'r', 'c' }
+local NOTHING = '0 0 0 0'
 
 local stop = barred()
 if stop then return reply(stop) end
@@ -31,7 +31,7 @@ for i = 1, count do
   counters[i] = {
     isNew = not counter[1],
     left = tonumber(counter[2]) or 0, committed = tonumber(counter[1]) or 0,
-    overrun = tonumber(counter[3]) or 0, back = 0, booked = 0, over = 0, touched = false,
+    overrun = tonumber(counter[3]) or 0, back = 0, booked = 0, over = 0,
   }
 end
 
@@ -43,7 +43,7 @@ for r = 1, m do
   local lease = tonumber(redis.call('ZSCORE', KEYS[2], id))
   local places = amountsOf(ARGV[3 + count + 2 * r])
   local isOpen = (hold[1] == 'held' or hold[1] == 'sent') and not seenIds[id]
-  local _, helds = amountsOf(hold[3])
+  local helds = amountsOf(hold[3])
   if not isOpen then
     results[r] = { 'GONE' }
     if lease and not seenIds[id] then orphans[#orphans + 1] = id end
@@ -53,33 +53,31 @@ for r = 1, m do
   else
     seenIds[id] = true
     local isSent = hold[1] == 'sent'
-    local _, floor = amountsOf(hold[4] or '0 0 0 0')
-    local _, seen = amountsOf(hold[5] or '0 0 0 0')
-    local booked, reclaimed = {}, { 0, 0, 0, 0 }
-    for i = 1, #places do
-      local counter = counters[tonumber(places[i])]
-      local unit = 1 + UNITS[string.sub(hold[2], i, i)]
-      local charge = isSent and unit < 4 and math.max(floor[unit], seen[unit]) or 0
-      charge = math.min(charge, AMOUNT_MAX - counter.committed, AMOUNT_MAX - counter.overrun)
+    local charged, booked, reclaimed = { 0, 0, 0, 0 }, {}, { 0, 0, 0, 0 }
+    if isSent then
+      local floor, seen = amountsOf(hold[4] or NOTHING), amountsOf(hold[5] or NOTHING)
+      -- Concurrency, the last unit, is given back and not used up.
+      for unit = 1, 3 do charged[unit] = math.max(floor[unit], seen[unit]) end
+    end
+    for i, place in ipairs(places) do
+      local counter, letter = counters[place], string.sub(hold[2], i, i)
+      local unit = 1 + UNITS[letter]
+      local charge = math.min(charged[unit], AMOUNT_MAX - counter.committed,
+        AMOUNT_MAX - counter.overrun)
       local over = math.max(charge - helds[i], 0)
       -- A counter that somebody damaged must not stop the reaper: it gives back what is there.
       local back = math.min(helds[i], counter.left)
       counter.left, counter.back = counter.left - back, counter.back + back
       counter.committed, counter.booked = counter.committed + charge, counter.booked + charge
       counter.overrun, counter.over = counter.overrun + over, counter.over + over
-      counter.touched, counter.unit = true, LETTERS[unit]
+      counter.letter = letter
       reclaimed[unit] = math.max(reclaimed[unit], helds[i] - charge)
-      booked[2 * i - 1], booked[2 * i] = digits(charge), digits(over)
+      booked[2 * i - 1], booked[2 * i] = charge, over
     end
-    for unit = 1, 4 do reclaimed[unit] = digits(reclaimed[unit]) end
-    results[r] = { 'REAPED', table.concat(reclaimed, ' '),
-      isSent and table.concat(booked, ' ') or '', isSent and hold[7] or '' }
-    local charged = { 0, 0, 0, 0 }
-    for unit = 1, 3 do
-      charged[unit] = digits(isSent and math.max(floor[unit], seen[unit]) or 0)
-    end
-    reaps[#reaps + 1] = { r = r, id = id, isSent = isSent, lines = hold[6], stub = hold[7],
-      charged = table.concat(charged, ' '), booked = table.concat(booked, ' ') }
+    results[r] = { 'REAPED', textOf(reclaimed), '', '' }
+    if isSent then results[r][3], results[r][4] = textOf(booked), hold[7] end
+    reaps[#reaps + 1] = { key = KEYS[4 + r], id = id, isSent = isSent, lines = hold[6],
+      stub = hold[7], charged = textOf(charged), booked = textOf(booked) }
   end
 end
 -- A lease without a reservation would be listed as overdue for ever.
@@ -89,18 +87,16 @@ if #reaps == 0 then return reply('SWEPT', results) end
 seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 for i = 1, count do
   local counter, key = counters[i], KEYS[4 + m + i]
-  if counter.touched then
-    if counter.isNew then begin(KEYS[4], key, counter.unit) end
-    if counter.back > 0 then
-      redis.call('HINCRBY', key, 'reserved', '-' .. digits(counter.back))
-    end
+  if counter.letter then
+    if counter.isNew then begin(KEYS[4], key, counter.letter) end
+    redis.call('HINCRBY', key, 'reserved', digits(-counter.back))
     redis.call('HINCRBY', key, 'committed', digits(counter.booked))
     if counter.over > 0 then redis.call('HINCRBY', key, 'overrun', digits(counter.over)) end
     rest(key, counter.left, ARGV[3 + i])
   end
 end
 for _, reap in ipairs(reaps) do
-  local key = KEYS[4 + reap.r]
+  local key = reap.key
   redis.call('HSET', key, 'state', 'reaped', 'charged', reap.charged)
   redis.call('HDEL', key, 'held', 'limits', 'floor', 'seen', 'owner', 'stub')
   redis.call('PEXPIREAT', key, remembered())

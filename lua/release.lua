@@ -32,13 +32,11 @@ if not hold[1] then
 end
 if #hold[2] ~= n then return reply('KEYS', hold[4]) end
 readCounters(5, 4, n)
-local texts, helds = amountsOf(hold[3])
+local helds = amountsOf(hold[3])
 
 seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 for i = 1, n do
-  if helds[i] > 0 then
-    reserved[i] = redis.call('HINCRBY', KEYS[4 + i], 'reserved', '-' .. texts[i])
-  end
+  reserved[i] = redis.call('HINCRBY', KEYS[4 + i], 'reserved', digits(-helds[i]))
   rest(KEYS[4 + i], reserved[i], ARGV[3 + n + i])
 end
 redis.call('HSET', KEYS[4], 'state', 'released', 'charged', '0 0 0 0')

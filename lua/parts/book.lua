@@ -2,18 +2,28 @@
   KEYS, ARGV  none of its own      Returns  nothing by itself
 ]]
 local UNITS = { n = 0, t = 1, r = 2, c = 3 }
+local ENDINGS = {
+  finalized = 'finalized', released = 'released', reaped = 'reaped', voided = 'released',
+}
 local TOMBSTONE_MS = 7200000
 local KEPT_MS = 172800000
 
--- The words of a text of amounts, as texts and as numbers; nil if one of them is no amount.
+-- The words of a text of amounts; nil if one of them is no amount.
 local function amountsOf(text)
-  local texts, numbers = {}, {}
+  local numbers = {}
   for word in string.gmatch(text or '', '%S+') do
     local number = amount(word)
     if not number then return nil end
-    texts[#texts + 1], numbers[#numbers + 1] = word, number
+    numbers[#numbers + 1] = number
   end
-  return texts, numbers
+  return numbers
+end
+
+-- The other way round.
+local function textOf(numbers)
+  local texts = {}
+  for i, number in ipairs(numbers) do texts[i] = digits(number) end
+  return table.concat(texts, ' ')
 end
 
 -- Lets a counter that nothing holds any more expire, 48 h after its label's end and after now.
@@ -21,6 +31,11 @@ end
 local function rest(key, left, endsBefore)
   if tonumber(left or 0) ~= 0 or endsBefore == '0' then return end
   redis.call('PEXPIREAT', key, digits(math.max(tonumber(endsBefore), now) + KEPT_MS))
+end
+
+-- How it ended, for whoever asks for more; a refusal was never a hold.
+local function endingOf(phase)
+  return ENDINGS[phase] or 'unknown'
 end
 
 -- Until when an ending is remembered.

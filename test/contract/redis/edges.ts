@@ -192,6 +192,144 @@ export const EDGES: readonly RedisGuarantee[] = [
     },
   },
   {
+    name: 'another gateway extends, beats, reaps and ends what this one holds',
+    async check({ ledger, another, pass }) {
+      const other = await another();
+      const [a, t] = [newEnvelope('a'), newEnvelope('t')];
+      const lines = [line(a), line(t, { unit: 'tokens', amount: 5, label: 'ever' })];
+      const [extended, finalized, released, late] = [
+        await hold(ledger, lines),
+        await hold(ledger, lines),
+        await hold(ledger, lines),
+        await hold(ledger, lines),
+      ];
+      const due = await sentHold(ledger, lines, usd(2), 1);
+      await pass(1);
+      const more = amounts({ nano_usd: 10, tokens: 1 });
+      const reply = await other.extend({ id: extended, more, leaseMs: LEASE_MS });
+      assert.equal(reply.answer, 'EXTENDED');
+      assert.deepEqual(
+        reply.balances.map(({ envelope, label, unit, reserved }) => [
+          ...[envelope, label, unit, reserved],
+        ]),
+        [
+          [a, LABEL, 'nano_usd', 510],
+          [t, 'ever', 'tokens', 26],
+        ],
+      );
+      const used = amounts({ nano_usd: 40, tokens: 2 });
+      const booked = await other.finalize(ending(finalized, used));
+      assert.deepEqual(
+        booked.event?.lines.map(({ e, l, u, a: amount }) => [e, l, u, amount]),
+        [
+          [a, LABEL, 'nano_usd', 40],
+          [t, 'ever', 'tokens', 2],
+        ],
+      );
+      assert.equal((await other.release(released)).balances.length, 2);
+      const [reaped] = (await other.reap([due])).results;
+      assert.deepEqual(
+        reaped?.event?.lines.map(({ u, a: amount }) => [u, amount]),
+        [
+          ['nano_usd', 2],
+          ['tokens', 0],
+        ],
+      );
+      await ledger.release(late);
+      const third = await another();
+      const after = await third.finalize(ending(late, used));
+      assert.deepEqual(
+        after.event?.lines.map(({ u, a: amount, o }) => [u, amount, o]),
+        [
+          ['nano_usd', 40, 40],
+          ['tokens', 2, 2],
+        ],
+      );
+      assert.deepEqual(await counters(ledger, a), { committed: 82, reserved: 110, overrun: 40 });
+    },
+  },
+  {
+    name: 'a hold that was sent is extended, beaten, released and finalized like any other',
+    async check({ ledger }) {
+      const a = newEnvelope();
+      const [first, second] = [
+        await sentHold(ledger, [line(a)], usd(3), LEASE_MS),
+        await sentHold(ledger, [line(a)], usd(3), LEASE_MS),
+      ];
+      for (const floor of [usd(1), usd(9)]) {
+        const more = { id: first, more: usd(1), sent: { floor }, leaseMs: LEASE_MS };
+        assert.equal((await ledger.extend(more)).answer, 'EXTENDED');
+      }
+      const beats = [{ id: first, seen: usd(8) }];
+      assert.deepEqual((await ledger.beat({ owner: 'o', leaseMs: LEASE_MS, beats })).gone, []);
+      const { holds } = await ledger.holds({ offset: 0, limit: 9 });
+      const open = holds.find(({ id }) => id === first);
+      assert.deepEqual([open?.floor, open?.seen], [usd(9), usd(8)]);
+      assert.equal((await ledger.release(second)).answer, 'RELEASED');
+      assert.equal((await ledger.finalize(ending(first, usd(103)))).answer, 'FINALIZED');
+      assert.deepEqual(await counters(ledger, a), { committed: 103, reserved: 0, overrun: 1 });
+    },
+  },
+  {
+    name: 'an overrun of one is counted, and no overrun is not written',
+    async check({ ledger, redis, pass }) {
+      const a = newEnvelope();
+      const fields = async () =>
+        ((await redis.command('hkeys', ledger.keys.counter(a, LABEL))) as string[]).sort();
+      const spend = async (nano: number) => {
+        const id = await hold(ledger, [line(a)]);
+        await ledger.finalize(ending(id, usd(nano)));
+      };
+      const reap = async (nano: number) => {
+        const id = await sentHold(ledger, [line(a)], usd(nano), 1);
+        await pass(1);
+        await ledger.reap([id]);
+      };
+      const before = ['committed', 'reserved', 'unit'];
+      await spend(100);
+      assert.deepEqual(await fields(), before);
+      await reap(100);
+      assert.deepEqual(await fields(), before);
+      await spend(101);
+      assert.equal((await counters(ledger, a)).overrun, 1);
+      await reap(101);
+      assert.equal((await counters(ledger, a)).overrun, 2);
+    },
+  },
+  {
+    name: 'a new epoch begins closed, with limits and the outbox and nothing else',
+    async check({ ledger, redis }) {
+      const a = newEnvelope();
+      const done = await hold(ledger, [line(a)]);
+      await ledger.finalize(ending(done, usd(40)));
+      await hold(ledger, [line(a)]);
+      await ledger.beginEpoch(5);
+      const left: string[] = [];
+      for await (const names of redis.scan(`${ledger.keys.prefix}*`, 100)) left.push(...names);
+      const { state, limits, outbox } = ledger.keys;
+      assert.deepEqual(left.sort(), [state, limits, outbox].sort());
+      const { epoch, open } = await ledger.state();
+      assert.deepEqual([epoch, open], [5, false]);
+      assert.equal((await ledger.reserve(request([line(a)]))).answer, 'LEDGER_LOST');
+      await ledger.openAdmission(5);
+      assert.equal((await ledger.reserve(request([line(a)]))).answer, 'RESERVED');
+      await ledger.closeAdmission();
+      await ledger.openAdmission(5);
+      assert.deepEqual((await ledger.state()).open, true);
+    },
+  },
+  {
+    name: 'a gateway that was fenced off neither closes nor opens',
+    async check({ ledger, another }) {
+      const other = await another();
+      await other.openAdmission(3);
+      await assert.rejects(() => ledger.closeAdmission());
+      await assert.rejects(() => ledger.openAdmission(4));
+      const { epoch, open } = await other.state();
+      assert.deepEqual([epoch, open], [3, true]);
+    },
+  },
+  {
     name: 'what was voided ahead is told as released',
     async check({ ledger }) {
       const id = newId();

@@ -46,7 +46,8 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
       const a = newEnvelope();
       const lines = [line(a, { limit: MARK * 100, version: 123_457, amount: MARK })];
       const id = await hold(ledger, lines);
-      const all = amounts({ nano_usd: MARK, tokens: MARK, requests: MARK });
+      const used = amounts({ nano_usd: MARK, tokens: MARK, requests: MARK });
+      const all = { ...used, concurrency: MARK };
       const calls: Call[] = [];
       const untap = tap(redis, calls);
       const leaseMs = MARK;
@@ -54,7 +55,7 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
       await ledger.extend({ id, more: all, sent: { floor: all }, leaseMs });
       await ledger.beat({ owner: 'o', leaseMs, beats: [{ id, seen: all }] });
       await ledger.adjust(correction(newId(), { [a]: MARK }));
-      await ledger.finalize(ending(id, all));
+      await ledger.finalize(ending(id, used));
       await ledger.setLimits([{ envelope: a, limit: MARK, mode: 'block', version: 123_457 }]);
       await ledger.closeAdmission();
       const key = { envelope: a, label: LABEL, unit: 'nano_usd' } as const;
@@ -79,9 +80,11 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
         if (script.name === 'restore') await ledger.closeAdmission();
         for (const [i, arg] of args.entries()) {
           // The second is the seq seen; lines and stub are opaque.
-          if (i < 2 || arg.length > 40 || !arg.includes(`${MARK}`)) continue;
+          const isBound = (script.name === 'finalize' && i === 6) || arg.includes(`${MARK}`);
+          if (i < 2 || arg.length > 40 || !isBound) continue;
           for (const bad of [...BAD, ...TOO_BIG]) {
-            const told = args.with(i, arg.replace(/123457(00)?/, bad)).with(0, '2');
+            const text = arg === '0' ? bad : arg.replace(/123457(00)?/, bad);
+            const told = args.with(i, text).with(0, '2');
             // No limit is no bad one; -0 is 0 where amounts have a sign.
             if (bad === '' && arg.includes(':') && !arg.startsWith(`${MARK}:`)) continue;
             if (bad === '-0' && isSigned(script, args, i)) continue;
@@ -90,6 +93,15 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
             assert.equal(reply[0], 'INVALID_INPUT', `${script.name} ${i}: ${arg} -> '${bad}'`);
             assert.deepEqual(await dump(redis, ledger), before);
             tried += 1;
+          }
+        }
+      }
+      for (const { script, keys, args } of calls) {
+        if (script.name === 'admission') continue;
+        for (const bad of BAD) {
+          for (const told of [args.with(0, bad), args.with(0, '2').with(1, bad)]) {
+            const reply = (await redis.run(script, keys, told)) as unknown[];
+            assert.equal(reply[0], 'INVALID_INPUT', `${script.name}: '${bad}'`);
           }
         }
       }
