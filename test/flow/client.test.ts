@@ -3,6 +3,7 @@
 
 import OpenAI, { type APIError } from 'openai';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { chunk, DONE, delta } from '../support/chat-events.js';
 import { answering, type Story, startStory, wholeAnswer } from '../support/gateway.js';
 
 let story: Story;
@@ -19,12 +20,6 @@ beforeEach(() => story.upstream.plan(answering(USAGE)));
 
 const USAGE = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
 const ask = { model: 'scripted/model', messages: [{ role: 'user' as const, content: 'Hello?' }] };
-
-const chunk = (choices: unknown[], more: object = {}) =>
-  `data: ${JSON.stringify({ id: '1', object: 'chat.completion.chunk', created: 1, model: 'model', choices, ...more })}\n\n`;
-const delta = (delta: object, index = 0, finish_reason: string | null = null) =>
-  chunk([{ index, delta, finish_reason }]);
-const DONE = 'data: [DONE]\n\n';
 
 /** A client with a key of its own that counts its requests. */
 function counting(apiKey: string) {

@@ -73,6 +73,8 @@ export interface ScriptedUpstream {
   forModel(model: string, plan: UpstreamPlan): void;
   /** Lets every held answer go, those to come too. */
   release(): void;
+  /** Answers to come are held again, until the next `release()`. */
+  holdAgain(): void;
   readonly requests: readonly Received[];
   /** Resolves once so many requests have been received, all told. */
   received(count: number): Promise<void>;
@@ -151,6 +153,10 @@ class Scripted implements ScriptedUpstream {
   release(): void {
     this.#released = true;
     this.#changed();
+  }
+
+  holdAgain(): void {
+    this.#released = false;
   }
 
   received(count: number): Promise<void> {

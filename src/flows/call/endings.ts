@@ -7,7 +7,7 @@ import type { Outcome } from '../../core/usage-event.js';
 import type { Head } from './exchange.js';
 import { finalize } from './finalize.js';
 import { answerHeaders, passedHeaders } from './headers.js';
-import { type Passage, spendSoFar } from './passage.js';
+import { type Passage, seenOf } from './passage.js';
 import { record, releaseUnbilled } from './record.js';
 import { summarise, summariseRefusal } from './summary.js';
 
@@ -57,17 +57,19 @@ export async function endUnanswered(
 }
 
 /**
- * The client left before an answer came. A stream's prompt is charged if it was sent; an answer in
- * one piece was read on for, so what it cost is known only by its bound.
+ * What the last attempt may be billed for if it is given up before its answer: of a stream the
+ * prompt, of an answer in one piece, which may be all but made, its bound.
  */
+export function unansweredUsage({ call, estimate, sentAttempt, attempts }: Passage): Usage {
+  if (attempts === 0 || sentAttempt !== attempts) return NO_USAGE;
+  const output = call.body.stream ? 0 : estimate.outputTokensMax * call.body.choices;
+  return { ...NO_USAGE, input: estimate.inputTokens, output, requests: 1 };
+}
+
+/** The client left before an answer came; one in one piece was read on for. */
 export async function endLeft(passage: Passage): Promise<void> {
-  const { call, estimate } = passage;
-  let used: Usage = NO_USAGE;
-  if (passage.sentAttempt === passage.attempts) {
-    const output = call.body.stream ? 0 : estimate.outputTokensMax * call.body.choices;
-    used = { ...NO_USAGE, input: estimate.inputTokens, output, requests: 1 };
-  }
-  await endUnanswered(passage, 'client_left', used);
+  const { call } = passage;
+  await endUnanswered(passage, 'client_left', unansweredUsage(passage));
   const { settlement } = passage;
   if (settlement) summarise(passage, settlement, { status: LEFT });
   else summariseRefusal(passage.deps, call, refuse('request_timeout', ''), LEFT);
@@ -81,7 +83,7 @@ const LEFT = 499;
 export async function rescue(passage: Passage): Promise<void> {
   try {
     passage.exchange?.abort();
-    if (passage.sentAttempt > 0) passage.billed = spendSoFar(passage);
+    if (passage.sentAttempt > 0) passage.billed = seenOf(passage);
     await endUnanswered(passage, 'upstream_died');
   } catch (error) {
     const { id } = passage.admission.reserved;

@@ -17,6 +17,7 @@ export interface Ended {
 }
 
 export async function finalize(passage: Passage, ended: Ended): Promise<Settlement> {
+  passage.stopBeat();
   const settlement = await book(passage, ended);
   passage.settlement = settlement;
   return settlement;

@@ -18,6 +18,8 @@ export type Forwarded =
   /** The upstream's own refusal, to be passed on as it is; nothing is charged. */
   | { kind: 'passed'; head: Head }
   | { kind: 'failed'; refusal: Refused; outcome: Outcome }
+  /** We ended it before an answer came. */
+  | { kind: 'ended'; refusal: Refused }
   | { kind: 'client_left' };
 
 type Step = Forwarded | { kind: 'next'; refusal: Refused; outcome: Outcome; billed: boolean };
@@ -27,6 +29,7 @@ const PASSED_STATUSES = new Set([400, 404, 409, 413, 422]);
 export async function forward(passage: Passage): Promise<Forwarded> {
   const { plan, deps } = passage;
   for (const [index, target] of plan.targets.entries()) {
+    if (passage.overruled) return { kind: 'ended', refusal: passage.overruled };
     passage.target = target;
     const step = await attempt(passage, target);
     if (step.kind !== 'next') return step;
@@ -145,7 +148,7 @@ function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure
   const name = target.provider.name;
   if (failure.kind === 'aborted') {
     if (!passage.overruled) return { kind: 'client_left' };
-    return { kind: 'failed', refusal: passage.overruled, outcome: 'upstream_died' };
+    return { kind: 'ended', refusal: passage.overruled };
   }
   if (failure.kind === 'first_byte_timeout') {
     const refusal = refuse('upstream_timeout', `${name} sent no first byte in time.`);

@@ -4,7 +4,7 @@
 import type { Call } from '../../core/call.js';
 import { CodedError, isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { CallDeps } from './deps.js';
-import { endLeft, endUnanswered, passOn, refused, rescue } from './endings.js';
+import { endLeft, endUnanswered, passOn, refused, rescue, unansweredUsage } from './endings.js';
 import { estimate } from './estimate.js';
 import { type Forwarded, forward } from './forward.js';
 import { passUnbilled } from './pass-unbilled.js';
@@ -34,7 +34,7 @@ export function createHandle(deps: CallDeps): Handle {
     const admission = await reserve(deps, call, caller, plan, estimated);
     if (isRefused(admission)) return summariseRefusal(deps, call, admission);
     const passage = openPassage(deps, call, caller, plan, estimated, admission);
-    const stopBeat = beatFor(passage);
+    beatFor(passage);
     const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
       abort(passage, 'upstream_timeout', TOO_LONG),
     );
@@ -42,7 +42,7 @@ export function createHandle(deps: CallDeps): Handle {
       return await pass(passage);
     } finally {
       stopTimer();
-      stopBeat();
+      passage.stopBeat();
     }
   };
 }
@@ -94,6 +94,9 @@ async function conclude(
     case 'failed':
       await endUnanswered(passage, forwarded.outcome);
       return refused(passage, passage.overruled ?? forwarded.refusal);
+    case 'ended':
+      await endUnanswered(passage, 'upstream_died', unansweredUsage(passage));
+      return refused(passage, forwarded.refusal);
     case 'client_left':
       await endLeft(passage);
       return undefined;

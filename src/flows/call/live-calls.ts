@@ -15,6 +15,7 @@ export interface Beats {
 export interface LiveCalls {
   /** Answers how to take the call out again. */
   open(call: LiveCall): () => void;
+  /** Also those that open after it. */
   endAll(reason: string): void;
   /** The holds of all calls under way. */
   holds(): OpenHold[];
@@ -24,9 +25,11 @@ export interface LiveCalls {
 
 export function createLiveCalls(beats: Beats): LiveCalls {
   const calls = new Map<string, LiveCall>();
+  let over: string | undefined;
   return {
     open(call) {
       const { id } = call;
+      if (over !== undefined) call.abort('draining', over);
       calls.set(id, call);
       beats.add({
         id,
@@ -39,6 +42,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
       };
     },
     endAll(reason) {
+      over = reason;
       for (const call of calls.values()) call.abort('draining', reason);
     },
     holds: () => [...calls.values()].map((call) => call.hold()),

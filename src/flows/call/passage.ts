@@ -35,6 +35,8 @@ export interface Passage {
   dispatchedMs: number;
   firstByteMs: number | null;
   lastByteMs: number | null;
+  /** Takes the call out of the beat: its hold is about to end, and nobody need tell it so. */
+  stopBeat: () => void;
   /** What was booked, once it is. */
   settlement: Settlement | undefined;
   /** Why we ended the call, if we did: the client is told this, whatever the upstream did. */
@@ -80,14 +82,15 @@ export function openPassage(
     dispatchedMs: 0,
     firstByteMs: null,
     lastByteMs: null,
+    stopBeat: () => {},
     settlement: undefined,
     overruled: undefined,
   };
 }
 
-/** Registers the passage with the beat; the answer takes it out again. */
-export function beatFor(passage: Passage): () => void {
-  return passage.deps.live.open({
+/** Registers the passage with the beat, until `stopBeat`. */
+export function beatFor(passage: Passage): void {
+  passage.stopBeat = passage.deps.live.open({
     id: passage.admission.reserved.id,
     keyId: passage.caller.keyId,
     seen: () => seenOf(passage),
@@ -112,8 +115,8 @@ function holdNow(passage: Passage): OpenHold {
   };
 }
 
-// One beat is for all calls: the fault of one must not keep the others from their leases.
-function seenOf(passage: Passage): Amounts {
+/** `spendSoFar` for the beat, which is for all calls: the fault of one must not stop the others. */
+export function seenOf(passage: Passage): Amounts {
   if (!passage.sent) return NOTHING;
   try {
     return spendSoFar(passage);

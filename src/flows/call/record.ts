@@ -26,6 +26,7 @@ export async function record(passage: Passage, settlement: Settlement): Promise<
 export async function releaseUnbilled(passage: Passage): Promise<void> {
   const { deps, admission } = passage;
   const { id } = admission.reserved;
+  passage.stopBeat();
   if (passage.sent) {
     await passage.sent;
     deps.spool.released(id);
