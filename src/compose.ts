@@ -119,12 +119,17 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
     described: { ledger: opened.described, database: rows.described },
     bootstrapped,
     drained: () => upkeep.drained(),
-    hurry: () => upkeep.endAll(STOPPING),
+    hurry() {
+      upkeep.endAll(STOPPING);
+      // Whoever is still sending a request, or takes nothing of an answer, is not waited for.
+      void servers.clients.close(SETTLE_MS);
+    },
     stop: once(async (graceMs) => {
       const cancel = clock.after(graceMs, () => upkeep.endAll(STOPPING));
       await servers.clients.close(graceMs + SETTLE_MS);
-      cancel();
+      // Calls whose clients have left are still read on for; they have the same grace.
       await call.idle();
+      cancel();
       await servers.operators?.close(0);
       await closers.close();
     }),

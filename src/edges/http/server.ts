@@ -54,7 +54,12 @@ const CHECK_MS_MAX = 1_000;
 export async function openServer(given: ServerOptions): Promise<OpenServer> {
   const options = { ...DEFAULTS, ...given };
   const app = createApp(given);
-  const traffic: Traffic = { connections: new Map(), running: new Set(), draining: false };
+  const traffic: Traffic = {
+    connections: new Map(),
+    running: new Set(),
+    waiting: new Set(),
+    draining: false,
+  };
   const server = createNodeServer(options);
   listenToConnections(server, traffic, given);
   const take = (incoming: IncomingMessage, outgoing: ServerResponse, waits: boolean): Exchange => {
@@ -101,7 +106,8 @@ interface Traffic {
   connections: Map<Socket, Set<Exchange>>;
   running: Set<Exchange>;
   draining: boolean;
-  onIdle?: () => void;
+  /** Who waits until nothing runs. */
+  waiting: Set<() => void>;
 }
 
 function follow(exchange: Exchange, traffic: Traffic): void {
@@ -111,7 +117,7 @@ function follow(exchange: Exchange, traffic: Traffic): void {
   exchange.outgoing.once('close', () => {
     exchanges?.delete(exchange);
     traffic.running.delete(exchange);
-    if (traffic.running.size === 0) traffic.onIdle?.();
+    if (traffic.running.size === 0) for (const tell of traffic.waiting) tell();
   });
 }
 
@@ -225,10 +231,12 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 function idleOrLate(traffic: Traffic, graceMs: number, clock: Clock): Promise<void> {
   if (traffic.running.size === 0) return Promise.resolve();
   return new Promise((resolve) => {
-    const stop = clock.after(graceMs, resolve);
-    traffic.onIdle = () => {
+    const tell = (): void => {
       stop();
+      traffic.waiting.delete(tell);
       resolve();
     };
+    const stop = clock.after(graceMs, tell);
+    traffic.waiting.add(tell);
   });
 }
