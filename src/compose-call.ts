@@ -90,6 +90,7 @@ export function composeCall(parts: CallParts) {
     ...targets,
     ...composeCounts(tokenizer, counts),
     ...composeRest(parts),
+    prompts: prompt,
     upstream,
     authenticate: authenticateCall,
   });
@@ -151,7 +152,7 @@ function composePreview({ directory }: CallParts, fit: FitDeps, plan: CallDeps['
 
 type Rest = Omit<
   CallDeps,
-  'plan' | 'health' | 'countInput' | 'countText' | 'upstream' | 'authenticate'
+  'plan' | 'health' | 'countInput' | 'countText' | 'upstream' | 'authenticate' | 'prompts'
 >;
 
 function composeRest(parts: CallParts): Rest {

@@ -6,6 +6,7 @@ import type { Balance, Envelope } from './envelope.js';
 import type { JsonObject } from './json.js';
 import type { ReserveLine } from './line.js';
 import type { Price } from './price.js';
+import type { FittedPrompt } from './prompt.js';
 import type { Sink } from './sink.js';
 import type { Attribution } from './usage-event.js';
 
@@ -71,6 +72,8 @@ export interface Call {
   /** Client headers that may travel on: `anthropic-*`, `openai-*`, traceparent, accept. */
   passHeaders: Record<string, string>;
   body: CallBody;
+  /** Where the prompt was fitted to a budget: the body is what came of it. */
+  prompt?: FittedPrompt;
   sink: Sink;
 }
 

@@ -19,6 +19,16 @@ export interface BudgetReport {
   warnings: readonly string[];
 }
 
+/** A prompt that was fitted, beside its call. */
+export interface FittedPrompt {
+  report: BudgetReport;
+  /** For the turn's row. */
+  figures: PromptFigures;
+  /** For the answer. */
+  headers: Readonly<Record<string, string>>;
+  templateId: string | null;
+}
+
 /** What `turn_metrics` keeps of it. */
 export interface PromptFigures {
   tokensBefore: number;

@@ -3,6 +3,7 @@
 // and drained into SQL idempotently by (reservation id, kind).
 
 import type { BookedLine } from './line.js';
+import type { PromptFigures } from './prompt.js';
 import type { Usage, UsageSource } from './usage.js';
 
 export type EventKind = 'base' | 'late' | 'adjust' | 'reconciled';
@@ -35,6 +36,8 @@ export interface Stub {
   startedAtMs: number;
   stream: boolean;
   requestId: string;
+  /** Where the prompt was fitted to a budget. */
+  prompt?: PromptFigures;
 }
 
 export type Outcome =

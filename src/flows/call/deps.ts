@@ -12,7 +12,14 @@ import type { Upstream } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Ledger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
 import type { OutputSizes } from '../../stores/output-sizes.js';
+import type { PromptSnapshots } from '../../stores/prompt/snapshots.js';
 import type { Spool } from '../../stores/spool.js';
+import type { FitDeps } from './fit.js';
+
+export interface PromptDeps {
+  fit: FitDeps;
+  snapshots: Pick<PromptSnapshots, 'keep'>;
+}
 
 export interface CallOptions {
   /** Who beats for the holds of this process. */
@@ -101,6 +108,7 @@ export interface CallDeps {
     balances: readonly Balance[],
     nowMs: number,
   ): Record<string, string>;
+  prompts: PromptDeps;
   health: { succeeded(targetId: string): void; failed(targetId: string): void };
   /** Targets that answered 400 to `stream_options`; remembered for as long as the process lives. */
   usageNotAsked: Set<string>;

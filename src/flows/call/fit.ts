@@ -6,7 +6,7 @@ import type { Call, CallBody, Caller, Plan, Target } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
-import type { BudgetReport, PromptFigures } from '../../core/prompt.js';
+import type { FittedPrompt } from '../../core/prompt.js';
 import { type Draft, draftMessages, draftPrompt } from '../../rules/prompt/draft.js';
 import { promptFigures, promptHeaders } from '../../rules/prompt/figures.js';
 import { fitSlots } from '../../rules/prompt/fit-slots.js';
@@ -34,14 +34,8 @@ export interface FitDeps {
   templates: PromptTemplates;
 }
 
-export interface Fitted {
+export interface Fitted extends FittedPrompt {
   body: CallBody;
-  report: BudgetReport;
-  /** For the turn's row. */
-  figures: PromptFigures;
-  /** For the answer. */
-  headers: Readonly<Record<string, string>>;
-  templateId: string | null;
 }
 
 type FitCall = Pick<Call, 'operation' | 'body'>;

@@ -6,9 +6,11 @@ import { CodedError, isRefused, type Refused, refuse } from '../../core/errors.j
 import type { CallDeps } from './deps.js';
 import { endLeft, endUnanswered, passOn, refused, rescue, unansweredUsage } from './endings.js';
 import { estimate } from './estimate.js';
+import { fitPrompt } from './fit.js';
 import { type Forwarded, forward } from './forward.js';
 import { passUnbilled } from './pass-unbilled.js';
 import { abort, beatFor, openPassage, type Passage } from './passage.js';
+import { keepSnapshot } from './record-prompt.js';
 import { reserve } from './reserve.js';
 import { resolve, withTargets } from './resolve.js';
 import { answerStream } from './stream-answer.js';
@@ -19,20 +21,25 @@ import { answerWhole } from './whole-answer.js';
 export type Handle = (call: Call) => Promise<Refused | undefined>;
 
 export function createHandle(deps: CallDeps): Handle {
-  return async (call) => {
+  return async (asked) => {
     const closed = deps.refuseNew();
     if (closed) return closed;
-    const known = deps.authenticate(call);
+    const known = deps.authenticate(asked);
     if (isRefused(known)) return known;
-    const resolved = resolve(deps, call, known);
-    if (isRefused(resolved)) return summariseRefusal(deps, call, resolved);
+    const resolved = resolve(deps, asked, known);
+    if (isRefused(resolved)) return summariseRefusal(deps, asked, resolved);
     const { caller, plan } = withTargets(deps, known, resolved);
-    if (call.operation === 'count_tokens') return passUnbilled(deps, call, plan);
+    if (asked.operation === 'count_tokens') return passUnbilled(deps, asked, plan);
+    const fitting = fitPrompt(deps.prompts.fit, asked, caller, plan);
+    const fitted = fitting && (await fitting);
+    if (isRefused(fitted)) return summariseRefusal(deps, asked, fitted);
+    const call = fitted ? { ...asked, body: fitted.body, prompt: fitted } : asked;
     const estimated = await estimate(deps, call, caller, plan);
     if (isRefused(estimated)) return summariseRefusal(deps, call, estimated);
     deps.failpoint('pre_reserve');
     const admission = await reserve(deps, call, caller, plan, estimated);
     if (isRefused(admission)) return summariseRefusal(deps, call, admission);
+    keepSnapshot(deps, call, caller, admission);
     const passage = openPassage(deps, call, caller, plan, estimated, admission);
     beatFor(passage);
     const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>

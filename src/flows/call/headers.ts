@@ -31,6 +31,7 @@ export function answerHeaders(
     headers['x-purser-max-tokens-applied'] = String(estimate.boundSent.tokens);
   }
   if (admission.wouldRefuse) headers['x-purser-would-refuse'] = admission.wouldRefuse;
+  Object.assign(headers, call.prompt?.headers);
   Object.assign(headers, deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs));
   return headers;
 }

@@ -122,5 +122,6 @@ function stubOf(call: Call, caller: Caller, plan: Plan, startedAtMs: number): St
     startedAtMs,
     stream: call.body.stream,
     requestId: call.requestId,
+    ...(call.prompt && { prompt: call.prompt.figures }),
   };
 }

@@ -118,6 +118,11 @@ export const TURN_COLUMNS: readonly Column[] = [
 
 /** The figures of a turn; its `turn_id` comes from the turn that the same statement inserts. */
 export const METRIC_COLUMNS: readonly Column[] = [
+  prompt('tokens_before', 'bigint', (figures) => figures?.tokensBefore ?? null),
+  prompt('tokens_after', 'bigint', (figures) => figures?.tokensAfter ?? null),
+  prompt('trims_count', 'integer', (figures) => figures?.trimsCount ?? 0),
+  jsonb('top_keys', ({ event }) => event.stub.prompt?.topKeys ?? []),
+  prompt('rejects', 'integer', (figures) => figures?.rejects ?? 0),
   reading('model_ms', 'integer', ({ modelMs }) => whole(modelMs)),
   reading('first_byte_ms', 'integer', ({ firstByteMs }) => whole(firstByteMs)),
   reading('estimated_input_tokens', 'bigint', (r) => whole(r.estimatedInputTokens)),
@@ -126,6 +131,14 @@ export const METRIC_COLUMNS: readonly Column[] = [
   ATTEMPTS,
   reading('finish_reason', 'text', ({ finishReason }) => cut(finishReason, 50)),
 ];
+
+function prompt(
+  name: string,
+  type: string,
+  value: (figures: UsageRow['event']['stub']['prompt']) => unknown,
+): Column {
+  return { name, type, value: ({ event }) => value(event.stub.prompt) };
+}
 
 function reading(
   name: string,
