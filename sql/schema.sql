@@ -10,6 +10,15 @@ begin
   return null;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.empty_usage_hours()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from usage_hours;
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.make_token_usage_partitions(first_day date, months integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -40,6 +49,35 @@ begin
     starts := ends;
   end loop;
   return made;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.move_usage_hours()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  sign constant integer := tg_argv[0]::integer;
+begin
+  insert into usage_hours as h
+  select hour, md5(row(month, agent_id, agent_type, project_id, user_id, provider, model,
+      kind)::text)::uuid as key, month, agent_id, agent_type, project_id, user_id, provider, model,
+    kind, sign * count(*), sign * sum(tokens_in), sign * sum(tokens_out),
+    sign * sum(tokens_cached_read), sign * sum(tokens_cache_write), sign * sum(tokens_reasoning),
+    sign * sum(cost_usd), sign * sum(overrun_usd)
+  from (select coalesce(date_trunc('hour', timestamp, 'UTC'), '-infinity') as hour,
+    date_trunc('month', usage_date::timestamp)::date as month, r.* from moved r) r
+  group by hour, month, agent_id, agent_type, project_id, user_id, provider, model, kind
+  order by hour, key
+  on conflict (hour, key) do update
+  set row_count = h.row_count + excluded.row_count,
+    tokens_in = h.tokens_in + excluded.tokens_in,
+    tokens_out = h.tokens_out + excluded.tokens_out,
+    tokens_cached_read = h.tokens_cached_read + excluded.tokens_cached_read,
+    tokens_cache_write = h.tokens_cache_write + excluded.tokens_cache_write,
+    tokens_reasoning = h.tokens_reasoning + excluded.tokens_reasoning,
+    cost_usd = h.cost_usd + excluded.cost_usd,
+    overrun_usd = h.overrun_usd + excluded.overrun_usd;
+  return null;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_audit_change()
@@ -757,6 +795,28 @@ create table turns (
   constraint turns_status_check CHECK ((status = ANY (ARRAY['completed', 'cut_by_budget', 'client_left', 'upstream_died', 'upstream_timeout', 'reaped', 'adjusted', 'released'])))
 );
 
+create table usage_hours (
+  hour timestamp with time zone not null,
+  key uuid not null,
+  month date not null,
+  agent_id uuid,
+  agent_type text,
+  project_id uuid,
+  user_id uuid,
+  provider text,
+  model text not null,
+  kind text not null,
+  row_count bigint not null,
+  tokens_in numeric not null,
+  tokens_out numeric not null,
+  tokens_cached_read numeric not null,
+  tokens_cache_write numeric not null,
+  tokens_reasoning numeric not null,
+  cost_usd numeric not null,
+  overrun_usd numeric not null,
+  constraint usage_hours_pkey PRIMARY KEY (hour, key)
+);
+
 create table users (
   id uuid default gen_random_uuid() not null,
   username character varying(50) not null,
@@ -951,4 +1011,9 @@ CREATE TRIGGER tier_overrides_updated_at BEFORE UPDATE ON public.tier_overrides 
 CREATE TRIGGER tiers_config AFTER INSERT OR DELETE OR TRUNCATE ON public.tiers FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER tiers_config_update AFTER UPDATE ON public.tiers FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER tiers_updated_at BEFORE UPDATE ON public.tiers FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER token_usage_hours_delete AFTER DELETE ON public.token_usage REFERENCING OLD TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION move_usage_hours('-1');
+CREATE TRIGGER token_usage_hours_insert AFTER INSERT ON public.token_usage REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION move_usage_hours('1');
+CREATE TRIGGER token_usage_hours_truncate AFTER TRUNCATE ON public.token_usage FOR EACH STATEMENT EXECUTE FUNCTION empty_usage_hours();
+CREATE TRIGGER token_usage_hours_update_from AFTER UPDATE ON public.token_usage REFERENCING OLD TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION move_usage_hours('-1');
+CREATE TRIGGER token_usage_hours_update_to AFTER UPDATE ON public.token_usage REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION move_usage_hours('1');
 CREATE TRIGGER users_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION set_updated_at();

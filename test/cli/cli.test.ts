@@ -340,33 +340,74 @@ describe('with a gateway that runs', () => {
     expect(asked).toEqual([]);
   });
 
-  test('usage is summed exactly, the dearest first, with bars', async () => {
-    const row = (model: string, cost: string, kind = 'base') => ({
-      provider: 'sandbox',
-      model,
-      kind,
-      tokens_in: 1000,
-      tokens_out: 500,
-      cost_usd: cost,
-      agent_id: 'a1',
-    });
-    answers['GET /admin/v1/agents'] = AGENTS;
-    answers['GET /admin/v1/usage'] = {
+  describe('usage', () => {
+    const sums = { calls: 2, rows: 3, tokens_in: 2000, tokens_out: 1000 };
+    const REPORT = {
+      object: 'usage_report',
+      group_by: ['provider', 'model'],
+      columns: ['provider', 'model', 'calls', 'cost_usd'],
       data: [
-        row('echo', '0.100000001'),
-        row('echo', '0.200000002'),
-        row('lorem', '0.100000000'),
-        row('lorem', '-0.050000000', 'reconciled'),
+        { provider: 'sandbox', model: 'echo', ...sums, cost_usd: '0.300000003' },
+        { provider: 'sandbox', model: '=lorem', ...sums, cost_usd: '0.050000000' },
       ],
+      total: { calls: 4, cost_usd: '0.350000003' },
+      complete: true,
     };
-    expect(await purser('usage --since 2h')).toBe(0);
-    expect(printed.out).toMatchInlineSnapshot(`
-      "WHAT           CALLS  TOKENS IN  TOKENS OUT          USD
-      sandbox/echo       2      2 000       1 000  0.300000003  ████████████████████
-      sandbox/lorem      1      2 000       1 000     0.050000  ███░░░░░░░░░░░░░░░░░
-      "
-    `);
-    expect(asked[0]?.path).toContain('from=2026-11-21T10%3A00%3A00.000Z');
+
+    test('is summed by the gateway and shown with bars', async () => {
+      answers['GET /admin/v1/usage'] = REPORT;
+      expect(await purser('usage --since 2h')).toBe(0);
+      expect(printed.out).toMatchInlineSnapshot(`
+        "PROVIDER  MODEL   CALLS  TOKENS IN  TOKENS OUT          USD
+        sandbox   echo        2      2 000       1 000  0.300000003  ████████████████████
+        sandbox   =lorem      2      2 000       1 000     0.050000  ███░░░░░░░░░░░░░░░░░
+        4 calls, 0.350000003 USD in all.
+        "
+      `);
+      expect(asked[0]?.path).toBe(
+        '/admin/v1/usage?group_by=provider%2Cmodel&since=2026-11-21T10%3A00%3A00.000Z&zone=UTC',
+      );
+    });
+
+    test('passes on what is grouped, filtered and when; a day stays a day of the zone', async () => {
+      answers['GET /admin/v1/usage'] = REPORT;
+      const by = '--by agent-type,tag:team,day --since 2026-11-01 --until 1h';
+      const of = '--zone Europe/Berlin --agent-type coder --pull-request 7 --tag team=core';
+      expect(await purser(`usage ${by} ${of}`)).toBe(0);
+      const { searchParams } = new URL(asked[0]?.path ?? '', origin);
+      expect(Object.fromEntries(searchParams)).toEqual({
+        group_by: 'agent_type,tag:team,day',
+        since: '2026-11-01',
+        until: '2026-11-21T11:00:00.000Z',
+        zone: 'Europe/Berlin',
+        agent_type: 'coder',
+        pull_request: '7',
+        tag: 'team=core',
+      });
+    });
+
+    test('as CSV has a header, exact sums, and no formulas', async () => {
+      answers['GET /admin/v1/usage'] = REPORT;
+      expect(await purser('usage --csv')).toBe(0);
+      expect(printed.out).toBe(
+        "provider,model,calls,cost_usd\r\nsandbox,echo,2,0.300000003\r\nsandbox,'=lorem,2,0.050000000\r\n",
+      );
+    });
+
+    test('call by call shows the newest rows', async () => {
+      answers['GET /admin/v1/agents'] = AGENTS;
+      answers['GET /admin/v1/usage/rows'] = {
+        data: [
+          {
+            ...{ timestamp: '2026-11-21T11:59:00Z', agent_id: 'a1', provider: 'sandbox' },
+            ...{ model: 'echo', tokens_in: 10, tokens_out: 20, cost_usd: '0.000010000' },
+            ...{ usage_source: 'provider', outcome: 'completed' },
+          },
+        ],
+      };
+      expect(await purser('usage --calls')).toBe(0);
+      expect(printed.out).toContain('sandbox/echo  10   20  0.000010  provider     completed');
+    });
   });
 
   test('prompt preview shows what would be sent and what would be trimmed', async () => {

@@ -1,12 +1,14 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { verifyDatabase } from '#src/drivers/catalogue.js';
 import { migrateDown, migrateUp, migrationStates } from '#src/drivers/migrate.js';
-import { SQL_DIR } from '#src/drivers/migration-files.js';
-import { connectPostgres, eachDatabase, freshPostgres } from '../support/databases.js';
+import { readMigrations, SQL_DIR } from '#src/drivers/migration-files.js';
+import { connectPostgres, eachDatabase, freshPostgres, warmPglite } from '../support/databases.js';
 
+const newest = (await readMigrations(SQL_DIR)).length;
+const NEXT = String(newest + 1).padStart(4, '0');
 let sqlDir: string;
 beforeEach(async () => {
   sqlDir = await mkdtemp(join(tmpdir(), 'purser-sql-'));
@@ -45,8 +47,10 @@ test('a runner that waits too long for the lock says how to find its holder', as
   await fresh.drop();
 });
 
+beforeAll(warmPglite);
+
 eachDatabase('a changed file is refused by name, and nothing is applied', async ({ database }) => {
-  await migrateDown({ database }, 11);
+  await migrateDown({ database }, newest - 2);
   await write('0002_budgets.up.sql', 'select 1;');
   for (const refused of [migrateUp, migrateDown]) {
     await expect(refused({ database, sqlDir }, 0)).rejects.toMatchObject({
@@ -66,14 +70,14 @@ eachDatabase('a changed file is refused by name, and nothing is applied', async 
 });
 
 eachDatabase('a database newer than the code is refused', async ({ database }) => {
-  await write('0014_later.up.sql', 'create table later (n integer);');
-  await write('0014_later.down.sql', 'drop table later;');
-  expect(await migrateUp({ database, sqlDir })).toEqual([14]);
+  await write(`${NEXT}_later.up.sql`, 'create table later (n integer);');
+  await write(`${NEXT}_later.down.sql`, 'drop table later;');
+  expect(await migrateUp({ database, sqlDir })).toEqual([newest + 1]);
   for (const refused of [migrateUp, migrateDown]) {
     await expect(refused({ database }, 0)).rejects.toMatchObject({
       code: 'database_newer',
-      message: expect.stringContaining('14 (later)'),
-      remedy: expect.stringContaining('down --to 13'),
+      message: expect.stringContaining(`${newest + 1} (later)`),
+      remedy: expect.stringContaining(`down --to ${newest}`),
     });
   }
   expect((await migrationStates({ database })).at(-1)).toMatchObject({ state: 'unknown' });
@@ -97,33 +101,33 @@ eachDatabase('a missing prerequisite says what to run, and nothing is kept', asy
 });
 
 eachDatabase('a file that fails half-way leaves nothing behind', async ({ database }) => {
-  await write('0014_broken.up.sql', 'create table half (n integer); select 1 / 0;');
-  await write('0014_broken.down.sql', 'drop table half;');
+  await write(`${NEXT}_broken.up.sql`, 'create table half (n integer); select 1 / 0;');
+  await write(`${NEXT}_broken.down.sql`, 'drop table half;');
   await expect(migrateUp({ database, sqlDir })).rejects.toMatchObject({
     code: 'migration_failed',
     message: expect.stringContaining('division by zero'),
     remedy: expect.stringContaining('Nothing of this file was kept'),
   });
   expect(await database.query("select to_regclass('half') as half")).toEqual([{ half: null }]);
-  await write('0014_broken.up.sql', 'create table half (n integer);');
-  expect(await migrateUp({ database, sqlDir })).toEqual([14]);
+  await write(`${NEXT}_broken.up.sql`, 'create table half (n integer);');
+  expect(await migrateUp({ database, sqlDir })).toEqual([newest + 1]);
 });
 
 eachDatabase('a file that asks for no transaction gets none', async ({ database }) => {
   await write(
-    '0014_index.up.sql',
+    `${NEXT}_index.up.sql`,
     '-- no-transaction\n\ncreate index concurrently if not exists idx_a on users(email);\n\n' +
       'create index concurrently if not exists idx_b on users(email);\n',
   );
   await write(
-    '0014_index.down.sql',
+    `${NEXT}_index.down.sql`,
     '-- no-transaction\n\ndrop index concurrently if exists idx_a;\n\n' +
       'drop index concurrently if exists idx_b;\n',
   );
-  expect(await migrateUp({ database, sqlDir })).toEqual([14]);
+  expect(await migrateUp({ database, sqlDir })).toEqual([newest + 1]);
   const found = "select to_regclass('idx_b') is not null as found";
   expect(await database.query(found)).toEqual([{ found: true }]);
-  expect(await migrateDown({ database, sqlDir }, 13)).toEqual([14]);
+  expect(await migrateDown({ database, sqlDir }, newest)).toEqual([newest + 1]);
   expect(await database.query(found)).toEqual([{ found: false }]);
 });
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { describeSchema } from '#src/drivers/catalogue.js';
 import { SQL_DIR } from '#src/drivers/migration-files.js';
-import { eachDatabase } from '../support/databases.js';
+import { eachDatabase, warmPglite } from '../support/databases.js';
 
 const committed = await readFile(join(SQL_DIR, 'schema.sql'), 'utf8');
 
@@ -32,6 +32,8 @@ const SEEDED_INDEXES = `
   idx_person_occasion_budget(person_id, occasion_id, budget_amount)
   idx_person_occasions_occasion(occasion_id, person_id)
 `.match(/idx_\w+\([^)]*\)/g);
+
+beforeAll(warmPglite);
 
 eachDatabase('the schema is the committed one, to the letter', async ({ database }) => {
   // Where the difference is meant: npx vitest run test/migrations/schema -u

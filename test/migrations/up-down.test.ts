@@ -1,12 +1,14 @@
-import { expect } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { describeSchema, verifyDatabase } from '#src/drivers/catalogue.js';
 import { migrateDown, migrateUp, migrationStates } from '#src/drivers/migrate.js';
 import { readMigrations, SQL_DIR } from '#src/drivers/migration-files.js';
-import { eachDatabase } from '../support/databases.js';
+import { eachDatabase, warmPglite } from '../support/databases.js';
 import { countRows, hasColumn, IDS, insertRows, ROWS } from './rows.js';
 
 const files = await readMigrations(SQL_DIR);
 const newest = files.length;
+
+beforeAll(warmPglite);
 
 eachDatabase(
   'from every version, with rows in all its tables: up keeps them, down keeps them, zero is empty',
@@ -33,7 +35,7 @@ eachDatabase(
     const findings = await verifyDatabase({ database });
     expect(findings.filter((finding) => !finding.passed)).toEqual([]);
   },
-  { empty: true, timeoutMs: 60_000 },
+  { empty: true, timeoutMs: 240_000 },
 );
 
 eachDatabase('the rows of these tests reach every table', async ({ database }) => {
@@ -80,7 +82,7 @@ eachDatabase(
     const names = `select column_name::text as name from information_schema.columns
       where table_name = 'person_occasions' and table_schema = 'public' order by 1`;
     const before = (await database.query<{ name: string }>(names)).map((row) => row.name);
-    await migrateDown({ database }, newest - 1);
+    await migrateDown({ database }, 12);
     const after = (await database.query<{ name: string }>(names)).map((row) => row.name);
     expect(after).toEqual(before.filter((name) => !columns.includes(name)));
     expect(before.length - after.length).toBe(4);

@@ -1,130 +1,152 @@
-// `purser usage`: what was spent, summed by model, agent or day, or call by call. Sums are exact.
+// `purser usage`: what was spent, summed by the gateway by whatever is named, as a table with bars,
+// JSON or CSV; or call by call. Sums are exact: they pass as text.
 
+import { csvText } from '../../core/csv.js';
 import { OperatorError } from '../../core/errors.js';
-import type { JsonObject } from '../../core/json.js';
-import { add, formatUsd, parseUsd } from '../../core/money.js';
-import { withAdmin } from './admin-door.js';
-import { type Command, define, flagsOf, minuteText, print, REMOTE, rowsText } from './command.js';
-import type { CliFlags } from './deps.js';
+import type { Json, JsonObject } from '../../core/json.js';
+import { type AdminDoor, withAdmin, withQuery } from './admin-door.js';
+import {
+  type Args,
+  type Command,
+  define,
+  flagsOf,
+  type ListColumn,
+  minuteText,
+  print,
+  REMOTE,
+  rowsText,
+} from './command.js';
+import type { CliDeps, CliFlags } from './deps.js';
 import { agentNames, findAgent, findProject } from './holders.js';
 import { barText, countText } from './table.js';
 
-const ROWS_MAX = 10_000;
+const CALLS_MAX = 10_000;
+const FILTERS = {
+  agent: 'Of this agent: a name, project/name or id',
+  'agent-type': 'Of agents of this type',
+  project: 'Of this project',
+  user: 'Of this user',
+  provider: 'Of this provider',
+  model: 'Of this model',
+  kind: 'base, late, adjust or reconciled',
+  conversation: 'Of this conversation',
+  task: 'Of this task',
+  issue: 'Of this issue',
+  'pull-request': 'Of this pull request',
+  person: 'Of this person',
+  occasion: 'Of this occasion',
+  'end-user': 'Of this end user',
+  key: 'Of this API key',
+} as const;
+
+const filters = Object.fromEntries(
+  Object.entries(FILTERS).map(([name, description]) => [
+    name,
+    { type: 'string', valueHint: 'name', description } as const,
+  ]),
+);
 
 export const usageCommand: Command = (deps) =>
   define({
     meta: { name: 'usage', description: 'What was spent' },
     args: {
       ...REMOTE,
+      by: {
+        type: 'string',
+        valueHint: 'agent,model,day',
+        default: 'provider,model',
+        description: 'What is summed: any filter below, tag:<key>, hour, day, week, month',
+      },
       since: {
         type: 'string',
         valueHint: '24h|7d|date',
         default: '24h',
         description: 'From when on',
       },
-      agent: { type: 'string', valueHint: 'name', description: 'Of this agent' },
-      project: { type: 'string', valueHint: 'name', description: 'Of this project' },
-      by: {
-        type: 'enum',
-        options: ['model', 'agent', 'day'],
-        default: 'model',
-        description: 'What is summed',
+      until: { type: 'string', valueHint: '2h|date', description: 'Up to when' },
+      zone: {
+        type: 'string',
+        valueHint: 'Europe/Berlin',
+        default: 'UTC',
+        description: 'Whose days',
       },
+      csv: { type: 'boolean', description: 'Print CSV instead of a table' },
       calls: { type: 'boolean', description: 'Call by call, the newest first' },
+      tag: { type: 'string', valueHint: 'key=value', description: 'With these tags' },
+      ...filters,
     },
     run: ({ args }) =>
-      withAdmin(deps, flagsOf(args), async (door) => {
-        const flags = flagsOf(args);
-        const id = (row: JsonObject | undefined) => row && String(row.id);
-        const query = {
-          from: sinceText(flags, deps.clock.nowMs()),
-          agent_id: flags.agent ? id(await findAgent(door, flags.agent)) : undefined,
-          project_id: flags.project ? id(await findProject(door, flags.project)) : undefined,
-        };
-        const rows = await door.list('/admin/v1/usage', query, ROWS_MAX);
-        const agents = await agentNames(door);
-        const holder = (row: JsonObject) => agents.get(row.agent_id) ?? '(none)';
-        if (args.calls === true) {
-          print(deps, args, { data: rows }, () => callsText(rows, holder));
-          return;
-        }
-        const sums = summed(rows, (row) => groupOf(row, flags.by, holder));
-        const whole = rows.length < ROWS_MAX;
-        const shown = sums.map(({ nanoUsd, ...sum }) => ({ ...sum, cost_usd: formatUsd(nanoUsd) }));
-        print(deps, args, { data: shown, complete: whole }, () => {
-          const note = whole ? '' : `\nOnly the newest ${countText(ROWS_MAX)} rows are in this.`;
-          return `${sumsText(sums)}${note}`;
-        });
-      }),
+      withAdmin(deps, flagsOf(args), (door) =>
+        args.calls === true ? calls(deps, args, door) : report(deps, args, door),
+      ),
   });
 
-function sinceText(flags: CliFlags, nowMs: number): string {
-  const text = flags.since ?? '24h';
-  const match = /^(\d{1,4})([mhd])$/.exec(text);
-  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-  const atMs = match
-    ? nowMs - Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]
-    : Date.parse(text);
-  if (Number.isNaN(atMs)) {
-    throw new OperatorError(`--since ${text} is no time`, 'Write 30m, 24h, 7d or 2026-11-01.');
+async function report(deps: CliDeps, args: Args, door: AdminDoor): Promise<void> {
+  const flags = flagsOf(args);
+  const nowMs = deps.clock.nowMs();
+  const asked = Object.keys(FILTERS).map((name) => [name.replace('-', '_'), flags[name]]);
+  const answer = await door.get(
+    withQuery('/admin/v1/usage', {
+      group_by: flags.by?.replaceAll('-', '_'),
+      since: momentText('since', flags.since, nowMs),
+      until: momentText('until', flags.until, nowMs),
+      zone: flags.zone,
+      tag: flags.tag,
+      ...Object.fromEntries(asked),
+    }),
+  );
+  const data = (answer.data ?? []) as JsonObject[];
+  if (args.csv === true) {
+    deps.out.write(csvText((answer.columns ?? []) as string[], data));
+    return;
   }
-  return new Date(atMs).toISOString();
+  print(deps, args, answer, () => reportText(data, answer));
 }
 
-function groupOf(
-  row: JsonObject,
-  by: string | undefined,
-  holder: (row: JsonObject) => string,
-): string {
-  if (by === 'agent') return holder(row);
-  if (by === 'day') return String(row.timestamp).slice(0, 10);
-  return `${String(row.provider)}/${String(row.model)}`;
-}
-
-interface Sum {
-  group: string;
-  calls: number;
-  tokens_in: number;
-  tokens_out: number;
-  nanoUsd: number;
-}
-
-function summed(rows: readonly JsonObject[], groupFor: (row: JsonObject) => string): Sum[] {
-  const sums = new Map<string, Sum>();
-  for (const row of rows) {
-    const group = groupFor(row);
-    const sum = sums.get(group) ?? { group, calls: 0, tokens_in: 0, tokens_out: 0, nanoUsd: 0 };
-    sum.calls += row.kind === 'base' ? 1 : 0;
-    sum.tokens_in += Number(row.tokens_in ?? 0);
-    sum.tokens_out += Number(row.tokens_out ?? 0);
-    sum.nanoUsd = add(sum.nanoUsd, signedUsd(row.cost_usd));
-    sums.set(group, sum);
-  }
-  return [...sums.values()].sort((left, right) => right.nanoUsd - left.nanoUsd);
-}
-
-/** Corrections may be negative. */
-function signedUsd(value: unknown): number {
-  const text = String(value ?? '0');
-  const nano = parseUsd(text.replace(/^-/, ''));
-  if (nano === undefined) throw new OperatorError(`a cost of ${text}`, 'Report this as a bug.');
-  return text.startsWith('-') ? -nano : nano;
-}
-
-function sumsText(sums: readonly Sum[]): string {
-  const most = Math.max(1, ...sums.map((sum) => sum.nanoUsd));
-  return rowsText(
-    sums,
+function reportText(data: readonly JsonObject[], answer: JsonObject): string {
+  const groups = (answer.group_by ?? []) as string[];
+  const total = (answer.total ?? {}) as JsonObject;
+  const usd = (row: JsonObject) => Number(row.cost_usd);
+  const most = Math.max(0, ...data.map(usd));
+  const sum = (title: string, name: string): ListColumn<JsonObject> => ({
+    ...{ title, right: true },
+    cell: (row) => countText(row[name] as number),
+  });
+  const table = rowsText(
+    data,
     [
-      { title: 'WHAT', cell: (sum) => sum.group },
-      { title: 'CALLS', right: true, cell: (sum) => countText(sum.calls) },
-      { title: 'TOKENS IN', right: true, cell: (sum) => countText(sum.tokens_in) },
-      { title: 'TOKENS OUT', right: true, cell: (sum) => countText(sum.tokens_out) },
-      { title: 'USD', right: true, cell: (sum) => formatUsd(sum.nanoUsd) },
-      { title: '', cell: (sum) => barText(sum.nanoUsd / most) },
+      ...groups.map((name) => ({
+        title: name.replaceAll('_', ' ').toUpperCase(),
+        cell: (row: JsonObject) => row[name],
+      })),
+      sum('CALLS', 'calls'),
+      sum('TOKENS IN', 'tokens_in'),
+      sum('TOKENS OUT', 'tokens_out'),
+      { title: 'USD', right: true, cell: (row) => usdText(row.cost_usd) },
+      { title: '', cell: (row) => barText(most > 0 ? usd(row) / most : 0) },
     ],
     'Nothing was spent in this time.',
   );
+  if (data.length < 2) return table;
+  const note = answer.complete === false ? ` Only ${countText(data.length)} groups are shown.` : '';
+  const all = `${countText(total.calls as number)} calls, ${usdText(total.cost_usd)} USD in all.`;
+  return `${table}\n${all}${note}`;
+}
+
+async function calls(deps: CliDeps, args: Args, door: AdminDoor): Promise<void> {
+  const flags = flagsOf(args);
+  const nowMs = deps.clock.nowMs();
+  const id = (row: JsonObject | undefined) => row && String(row.id);
+  const query = {
+    from: instantText('since', flags.since, nowMs),
+    to: instantText('until', flags.until, nowMs),
+    agent_id: flags.agent ? id(await findAgent(door, flags.agent)) : undefined,
+    project_id: flags.project ? id(await findProject(door, flags.project)) : undefined,
+  };
+  const rows = await door.list('/admin/v1/usage/rows', query, CALLS_MAX);
+  const agents = await agentNames(door);
+  const holder = (row: JsonObject) => agents.get(row.agent_id) ?? '(none)';
+  print(deps, args, { data: rows }, () => callsText(rows, holder));
 }
 
 function callsText(rows: readonly JsonObject[], holder: (row: JsonObject) => string): string {
@@ -136,10 +158,39 @@ function callsText(rows: readonly JsonObject[], holder: (row: JsonObject) => str
       { title: 'MODEL', cell: (row) => `${String(row.provider)}/${String(row.model)}` },
       { title: 'IN', right: true, cell: (row) => countText(Number(row.tokens_in)) },
       { title: 'OUT', right: true, cell: (row) => countText(Number(row.tokens_out)) },
-      { title: 'USD', right: true, cell: (row) => formatUsd(signedUsd(row.cost_usd)) },
+      { title: 'USD', right: true, cell: (row) => usdText(row.cost_usd) },
       { title: 'HOW COUNTED', cell: (row) => row.usage_source },
       { title: 'ENDED', cell: (row) => row.outcome },
     ],
     'There were no calls in this time.',
   );
+}
+
+/** At least six places, and no zeros after that. */
+function usdText(value: Json | undefined): string {
+  return String(value ?? '0.000000').replace(/(\.\d{6}\d*?)0+$/, '$1');
+}
+
+/** A day stays one: the gateway knows when it begins in the zone. */
+function momentText(flag: string, text: string | undefined, nowMs: number): string | undefined {
+  return text !== undefined && /^\d{4}-\d\d-\d\d$/.test(text)
+    ? text
+    : instantText(flag, text, nowMs);
+}
+
+function instantText(
+  flag: keyof CliFlags,
+  text: string | undefined,
+  nowMs: number,
+): string | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d{1,4})([mhd])$/.exec(text);
+  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+  const atMs = match
+    ? nowMs - Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]
+    : Date.parse(text);
+  if (Number.isNaN(atMs)) {
+    throw new OperatorError(`--${flag} ${text} is no time`, 'Write 30m, 24h, 7d or 2026-11-01.');
+  }
+  return new Date(atMs).toISOString();
 }

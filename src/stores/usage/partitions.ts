@@ -16,7 +16,7 @@ export async function makePartitions(
   return row?.made ?? 0;
 }
 
-/** Detaches every month that ended before `beforeMs`; answers their tables. */
+/** Detaches every month that ended before `beforeMs`, with its sums; answers their tables. */
 export async function detachPartitions(database: Database, beforeMs: number): Promise<string[]> {
   const limit = new Date(beforeMs).toISOString().slice(0, 7).replace('-', '_');
   const partitions = await database.query<{ name: string }>(
@@ -27,7 +27,11 @@ export async function detachPartitions(database: Database, beforeMs: number): Pr
     [limit],
   );
   for (const { name } of partitions) {
-    await database.run(`alter table token_usage detach partition ${name}`);
+    const month = `${name.slice(-7).replace('_', '-')}-01`;
+    await database.transaction(async (tx) => {
+      await tx.run(`alter table token_usage detach partition ${name}`);
+      await tx.query('delete from usage_hours where month = $1::date', [month]);
+    });
   }
   return partitions.map(({ name }) => name);
 }

@@ -5,7 +5,7 @@ import type { AdminRole, KeyRow } from '../../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
 import type { Actor } from '../../../flows/admin/change.js';
 import type { Door, Method } from '../app.js';
-import { answerJson, answerProblem, type Exchange } from '../exchange.js';
+import { answerJson, answerProblem, answerText, type Exchange } from '../exchange.js';
 import { credentialOf } from '../headers.js';
 
 export interface AdminAuth {
@@ -17,6 +17,8 @@ export interface AdminAuth {
 export interface Answer {
   status: number;
   body: unknown;
+  /** Sent instead of the body. */
+  csv?: string;
 }
 
 export interface Ask {
@@ -60,9 +62,18 @@ export function mountAdmin(
       const answer = await door({ exchange, actor, id: id.toLowerCase() });
       if (answer === undefined) return;
       if (isRefused(answer)) answerProblem(exchange, answer.refused);
-      else answerJson(exchange, answer.status, answer.body, { 'cache-control': 'no-store' });
+      else send(exchange, answer);
     };
     return [method, `/admin/v1/${path}`, open] as const;
+  });
+}
+
+function send(exchange: Exchange, { status, body, csv }: Answer): void {
+  const headers = { 'cache-control': 'no-store' };
+  if (csv === undefined) return answerJson(exchange, status, body, headers);
+  answerText(exchange, status, csv, {
+    ...headers,
+    'content-type': 'text/csv; charset=utf-8; header=present',
   });
 }
 

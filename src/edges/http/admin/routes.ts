@@ -13,6 +13,7 @@ import { keyRoutes } from './key-routes.js';
 import { limitRoutes } from './limit-routes.js';
 import { policyRoutes } from './policy-routes.js';
 import { type PreviewPrompt, promptRoutes } from './prompt-routes.js';
+import { reportRoutes } from './report-routes.js';
 import { reservationRoutes } from './reservation-routes.js';
 import * as schemas from './schemas.js';
 
@@ -48,7 +49,8 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
     ...reservationRoutes(deps),
     ...promptRoutes(deps, deps.previewPrompt),
     ...policyRoutes(deps),
-    recordRoute('usage', schemas.usageListSchema, (request) => listUsage(deps, request)),
+    ...reportRoutes(deps),
+    recordRoute('usage/rows', schemas.usageListSchema, (request) => listUsage(deps, request)),
     recordRoute('audit', schemas.listSchema, (request) => listAudit(deps, request)),
   ];
   return mountAdmin(routes, deps.auth);
