@@ -52,6 +52,18 @@ export function guarded(consumer: Consumer, fail: (error: unknown) => void): Con
   };
 }
 
+/** What a client is told of a failure; addresses and sockets are for the log alone. */
+export const FAILURES: Record<UpstreamFailure['kind'], string> = {
+  connect: 'no connection',
+  connect_timeout: 'no connection in time',
+  blocked: 'its address is not allowed',
+  first_byte_timeout: 'no first byte in time',
+  idle_timeout: 'it fell silent',
+  reset: 'the connection was reset',
+  protocol: 'its answer was no proper HTTP',
+  aborted: 'the call was ended',
+};
+
 const BAD_BODY_BYTES_MAX = 1024 * 1024;
 
 export function isFailure(value: Head | UpstreamFailure): value is UpstreamFailure {

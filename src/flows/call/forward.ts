@@ -9,7 +9,7 @@ import type { UpstreamFailure, UpstreamRequest } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import { LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
-import { type Exchange, type Head, isFailure, openExchange } from './exchange.js';
+import { type Exchange, FAILURES, type Head, isFailure, openExchange } from './exchange.js';
 import { markSent, type Passage, plus } from './passage.js';
 
 /** What became of the attempts. */
@@ -146,6 +146,8 @@ function misconfigured(name: string, status: number): Refused | undefined {
 
 function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure): Step {
   const name = target.provider.name;
+  const { kind, message: detail } = failure;
+  passage.deps.log.debug({ target: target.id, kind, detail }, 'an attempt failed');
   if (failure.kind === 'aborted') {
     if (!passage.overruled) return { kind: 'client_left' };
     return { kind: 'ended', refusal: passage.overruled };
@@ -159,7 +161,7 @@ function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure
     return { kind: 'next', refusal, outcome: 'upstream_timeout', billed: false };
   }
   const what = failure.sent ? 'broke off' : 'cannot be reached';
-  const refusal = refuse('upstream_error', `${name} ${what}: ${failure.message}.`);
+  const refusal = refuse('upstream_error', `${name} ${what}: ${FAILURES[failure.kind]}.`);
   return { kind: 'next', refusal, outcome: 'upstream_died', billed: failure.sent };
 }
 

@@ -5,7 +5,7 @@ import type { Call, Plan, Target } from '../../core/call.js';
 import { type Refused, refuse } from '../../core/errors.js';
 import { readAnswer } from './answer.js';
 import type { CallDeps } from './deps.js';
-import { isFailure, openExchange } from './exchange.js';
+import { FAILURES, isFailure, openExchange } from './exchange.js';
 import { requestFor } from './forward.js';
 import { passedHeaders } from './headers.js';
 
@@ -22,7 +22,7 @@ export async function passUnbilled(
   const head = await exchange.head;
   const { name } = target.provider;
   if (isFailure(head)) {
-    return refuse('upstream_error', `${name} cannot be reached: ${head.message}.`);
+    return refuse('upstream_error', `${name} cannot be reached: ${FAILURES[head.kind]}.`);
   }
   if (head.status === 401 || head.status === 403) {
     const message = `${name} refused Purser's credential with ${head.status}; check its api_key.`;

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.js';
 import type { StreamReader } from '../../core/dialect.js';
 import type { Sink } from '../../core/sink.js';
 import type { UpstreamFailure } from '../../core/upstream.js';
-import { type Consumer, type Exchange, guarded } from './exchange.js';
+import { type Consumer, type Exchange, FAILURES, guarded } from './exchange.js';
 import type { Gate } from './gate.js';
 import { Passing } from './passing.js';
 
@@ -95,7 +95,7 @@ class Relay implements Consumer {
   }
 
   onFail(failure: UpstreamFailure): void {
-    const { message } = failure;
+    const message = FAILURES[failure.kind];
     if (failure.kind === 'aborted' && this.#sink.left) this.#finish({ kind: 'client_left' });
     else this.#passing.afterAll(() => this.#finish({ kind: 'died', failure, message }));
   }

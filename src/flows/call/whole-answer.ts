@@ -6,7 +6,7 @@ import { CodedError } from '../../core/errors.js';
 import { isJsonObject, parseJson } from '../../core/json.js';
 import { NO_USAGE } from '../../core/usage.js';
 import { type AnswerEnd, readAnswer } from './answer.js';
-import type { Exchange, Head } from './exchange.js';
+import { type Exchange, FAILURES, type Head } from './exchange.js';
 import { finalize } from './finalize.js';
 import { answerHeaders, passedHeaders } from './headers.js';
 import type { Metered } from './meter.js';
@@ -85,7 +85,7 @@ function send(
   if (end.kind === 'passed_on') return written ? sink.end() : sink.destroy();
   if (end.kind === 'died') {
     if (sink.headSent) return sink.destroy();
-    const message = `${target.provider.name} broke off: ${end.failure.message}.`;
+    const message = `${target.provider.name} broke off: ${FAILURES[end.failure.kind]}.`;
     throw new CodedError('upstream_error', message);
   }
   if (!written) {
