@@ -84,7 +84,7 @@ export function composeCall(parts: CallParts) {
   const catalog = readCatalog(config);
   const authenticateCall = composeAuthenticate(parts);
   const targets = composeTargets(config, providers, catalog, clock);
-  const prompt = composePrompt({ ...parts, counts, rulesRoots: [], keepText: false });
+  const prompt = composePrompt({ ...parts, counts, ...config.prompts });
   const identify = composeAuthenticate(parts, false);
   const handle = createHandle({
     ...targets,
@@ -189,6 +189,8 @@ function callOptions(config: Config, owner: string): CallOptions {
     writeStallMs: timeouts.stallMs,
     readOnMs: timeouts.leftMs,
     dry: config.mode === 'dry',
+    shrinks: config.onTight === 'shrink',
+    litellmHeaders: config.compat.litellmHeaders,
     answerBytesMax: config.answerBytesMax,
   };
 }

@@ -207,6 +207,16 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('level'),
+  prompts: z
+    .strictObject({
+      rules_roots: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('folders in which projects may have rules files; none: they are not read'),
+      keep_text: flag().default(false).describe('true to write the text of fitted prompts down'),
+    })
+    .prefault({})
+    .describe('rules_roots and keep_text'),
   compat: z
     .strictObject({
       litellm_headers: flag().default(false).describe('true to mirror x-litellm-* headers'),

@@ -131,6 +131,8 @@ export interface Config {
   /** Up to this much a JSON answer is buffered, so that its headers can tell its cost. */
   answerBytesMax: number;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Folders in which projects may have rules files, absolute; whether prompts' text is kept. */
+  prompts: { rulesRoots: readonly string[]; keepText: boolean };
   compat: { litellmHeaders: boolean };
   /** A failpoint to die at; only ever set with NODE_ENV=test. */
   crashAt: string | null;

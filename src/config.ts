@@ -115,6 +115,10 @@ function toConfig(
     agents,
     limits: (file.limits ?? file.budgets ?? []).map((limit) => limitConfig(limit, agents)),
     ...figures(file),
+    prompts: {
+      rulesRoots: file.prompts.rules_roots.map((root) => resolve(cwd, root)),
+      keepText: file.prompts.keep_text,
+    },
     crashAt: env.NODE_ENV === 'test' ? env.PURSER_CRASH_AT || null : null,
   };
 }

@@ -2,7 +2,7 @@
 // never while more would be granted.
 
 import { afterEach, expect, test } from 'vitest';
-import { type Story, startStory } from '../support/gateway.js';
+import { answering, type Story, startStory } from '../support/gateway.js';
 import type { UpstreamPlan } from '../support/scripted-upstream.js';
 
 let story: Story;
@@ -79,4 +79,19 @@ test('x-purser-max-cost-usd bounds one call, and refuses what cannot begin', asy
   const refused = await story.post(ask, { 'x-purser-max-cost-usd': '0.000001' });
   expect(refused.status).toBe(402);
   expect(await refused.json()).toMatchObject({ error: { code: 'request_exceeds_budget' } });
+});
+
+test('where the configuration says so a shorter answer that fits is asked for', async () => {
+  story = await startStory({
+    limits: [{ scope: 'global', amount_usd: '0.004', period: 'monthly' }],
+    config: { on_tight: 'shrink', compat: { litellm_headers: true } },
+  });
+  story.upstream.plan(answering({ prompt_tokens: 8, completion_tokens: 5, total_tokens: 13 }));
+  const response = await story.post({ ...ask, stream: false });
+  expect(response.status).toBe(200);
+  const tokens = Number(response.headers.get('x-purser-max-tokens-applied'));
+  expect(tokens).toBeGreaterThan(950);
+  expect(tokens).toBeLessThanOrEqual(1_000);
+  expect(story.upstream.requests[0]?.body).toContain(`"max_tokens":${tokens}`);
+  expect(response.headers.get('x-litellm-response-cost')).toBe('0.000028');
 });

@@ -40,6 +40,10 @@ export interface CallOptions {
   readOnMs: number;
   /** Refuses nothing for want of room, and tells in a header what would have been refused. */
   dry: boolean;
+  /** Whether a shorter answer that still fits is asked for where a call does not fit. */
+  shrinks: boolean;
+  /** Whether LiteLLM's headers are sent beside ours. */
+  litellmHeaders: boolean;
   /** Non-streaming answers up to this size are held until their cost is known. */
   answerBytesMax: number;
 }

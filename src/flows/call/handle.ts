@@ -40,7 +40,7 @@ export function createHandle(deps: CallDeps): Handle {
     const admission = await reserve(deps, call, caller, plan, estimated);
     if (isRefused(admission)) return summariseRefusal(deps, call, admission);
     keepSnapshot(deps, call, caller, admission);
-    const passage = openPassage(deps, call, caller, plan, estimated, admission);
+    const passage = openPassage(deps, call, caller, plan, admission.shrunk ?? estimated, admission);
     beatFor(passage);
     const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
       abort(passage, 'upstream_timeout', TOO_LONG),

@@ -33,6 +33,7 @@ export function answerHeaders(
   if (admission.wouldRefuse) headers['x-purser-would-refuse'] = admission.wouldRefuse;
   Object.assign(headers, call.prompt?.headers);
   Object.assign(headers, deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs));
+  if (deps.options.litellmHeaders) addLitellmHeaders(headers, passage);
   return headers;
 }
 
@@ -53,3 +54,21 @@ export const STREAM_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
 };
+
+// For clients that read LiteLLM's names; what is unknown is left out here, too.
+function addLitellmHeaders(headers: Record<string, string>, passage: Passage): void {
+  const { call, target, attempts } = passage;
+  headers['x-litellm-call-id'] = call.requestId;
+  headers['x-litellm-model-id'] = target.id;
+  headers['x-litellm-attempted-fallbacks'] = String(Math.max(0, attempts - 1));
+  for (const [theirs, ours] of LITELLM_NAMES) {
+    const value = headers[ours];
+    if (value !== undefined) headers[theirs] = value;
+  }
+}
+
+const LITELLM_NAMES = [
+  ['x-litellm-response-cost', 'x-purser-cost-usd'],
+  ['x-litellm-key-spend', 'x-purser-budget-spent-usd'],
+  ['x-litellm-key-max-budget', 'x-purser-budget-limit-usd'],
+] as const;

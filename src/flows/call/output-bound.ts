@@ -51,15 +51,8 @@ function boundMember({ operation }: Call, target: Target): string {
 function affordable(call: Call, target: Target, input: number, tokens: number): number | Refused {
   const { maxCostNanoUsd: most, body } = call;
   if (most === undefined || !target.price) return tokens;
-  const fits = (output: number) => boundOf(target, body, input, output * body.choices) <= most;
-  if (fits(tokens)) return tokens;
-  let [low, high] = [0, tokens];
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (fits(middle)) low = middle;
-    else high = middle;
-  }
-  if (low > 0) return low;
+  const fitting = longestWithin(most, target, body, input, tokens);
+  if (fitting > 0) return fitting;
   const limit = formatUsd(most);
   const requested = formatUsd(boundOf(target, body, input, 1));
   return refuse(
@@ -70,6 +63,25 @@ function affordable(call: Call, target: Target, input: number, tokens: number): 
       metadata: { scope: 'request', unit: 'usd', limit, requested },
     },
   );
+}
+
+/** The most output a choice, up to `tokens`, whose bound costs no more than `most`; 0 if none. */
+export function longestWithin(
+  most: number,
+  target: Target,
+  body: CallBody,
+  input: number,
+  tokens: number,
+): number {
+  const fits = (output: number) => boundOf(target, body, input, output * body.choices) <= most;
+  if (tokens < 1 || fits(tokens)) return Math.max(0, tokens);
+  let [low, high] = [0, tokens];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 // Hosted tools are billed by the run, and a prompt that may be written to a cache at its dearer

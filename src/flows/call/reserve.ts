@@ -7,8 +7,9 @@ import { uuidV7 } from '../../core/id.js';
 import type { ReserveLine } from '../../core/line.js';
 import type { Stub } from '../../core/usage-event.js';
 import { reserveLines } from '../../rules/budget/reserve-lines.js';
-import { LedgerUnavailable, type ReserveReply } from '../../stores/ledger/ledger.js';
+import { LedgerUnavailable, type ReserveReply, type Shortage } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
+import { shrink } from './shrink.js';
 
 export interface Admission {
   reserved: Reserved;
@@ -17,6 +18,8 @@ export interface Admission {
   stubFields: Stub;
   /** In a dry run: the code and the envelope of what would have been a refusal. */
   wouldRefuse?: string;
+  /** What is held if it is less than was asked for: a shorter answer that still fits. */
+  shrunk?: Estimate;
 }
 
 export async function reserve(
@@ -33,14 +36,20 @@ export async function reserve(
   }
   const lines = reserveLines(caller.envelopes, estimate.hold, deps.ledger.nowMs());
   const first = await hold(deps, call, caller, plan, estimate, lines);
-  return deps.options.dry ? dryHold(deps, call, caller, plan, estimate, first) : first.outcome;
+  if (deps.options.dry) return dryHold(deps, call, caller, plan, estimate, first);
+  const shrunk =
+    deps.options.shrinks && isRefused(first.outcome) && shrink(call, plan, estimate, first.short);
+  if (!shrunk) return first.outcome;
+  const less = reserveLines(caller.envelopes, shrunk.hold, deps.ledger.nowMs());
+  const { outcome } = await hold(deps, call, caller, plan, shrunk, less);
+  return isRefused(outcome) ? first.outcome : { ...outcome, shrunk };
 }
 
 interface Held {
   outcome: Admission | Refused;
   lines: readonly ReserveLine[];
   /** Lines that had no room. */
-  short: readonly string[];
+  short: readonly Shortage[];
 }
 
 // In a dry run what would be refused is told, and not booked where it would not have been spent.
@@ -54,7 +63,8 @@ async function dryHold(
 ): Promise<Admission | Refused> {
   let held = first;
   while (held.short.length > 0) {
-    const lines = held.lines.filter(({ envelope }) => !held.short.includes(envelope));
+    const full = new Set(held.short.map(({ envelope }) => envelope));
+    const lines = held.lines.filter(({ envelope }) => !full.has(envelope));
     held = await hold(deps, call, caller, plan, estimate, lines);
   }
   const { outcome } = held;
@@ -77,7 +87,7 @@ async function hold(
   const stubFields = stubOf(call, caller, plan, nowMs);
   const stub = JSON.stringify(stubFields);
   const { owner, leaseMs } = deps.options;
-  const ended = (outcome: Admission | Refused, short: readonly string[] = []): Held => ({
+  const ended = (outcome: Admission | Refused, short: readonly Shortage[] = []): Held => ({
     outcome,
     lines,
     short,
@@ -101,8 +111,7 @@ async function hold(
   const told = deps.budgetHeaders(envelopes, balances, timeMs);
   const metadata = { ...refused.metadata, reservation_id: id };
   const headers = { ...told, ...refused.headers, 'x-purser-reservation-id': id };
-  const short = shortages.map(({ envelope }) => envelope);
-  return ended({ refused: { ...refused, metadata, headers } }, short);
+  return ended({ refused: { ...refused, metadata, headers } }, shortages);
 }
 
 function ledgerUnavailable(deps: CallDeps, call: Call, reason: string): Refused {
