@@ -1,16 +1,17 @@
 // From a limit as the file spells it to one as the rows have it: exact integers, a name, no
 // member that is only there for the reader.
 
-import { AMOUNT_MEMBERS, AMOUNTS, KEYED_SCOPES, type LimitFile } from './config-schema-limits.js';
+import { AMOUNT_MEMBERS, AMOUNTS, type LimitFile } from './config-schema-limits.js';
 import type { AgentConfig, LimitConfig } from './config-types.js';
 import { assert } from './core/assert.js';
+import { FREE_SCOPES } from './core/envelope.js';
 
 export function limitConfig(limit: LimitFile, agents: readonly AgentConfig[]): LimitConfig {
   const member = AMOUNT_MEMBERS.find((one) => limit[one] !== undefined);
   assert(member !== undefined, 'a limit without an amount passed the schema');
   const { unit, word } = AMOUNTS[member];
   const period = limit.period ?? 'ever';
-  const keyed = KEYED_SCOPES.find((scope) => scope === limit.scope);
+  const keyed = FREE_SCOPES.find((scope) => scope === limit.scope);
   const place = {
     project: limit.project ?? projectOf(limit, agents),
     agent: limit.agent ?? null,

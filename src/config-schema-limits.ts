@@ -2,26 +2,11 @@
 // scope's own member names its value.
 
 import { z } from 'zod';
-import type { ScopeType } from './core/envelope.js';
+import { FREE_SCOPES } from './core/envelope.js';
 import { isAmount, parseUsd } from './core/money.js';
 import { PERIODS } from './core/period.js';
 
-/** Scopes whose value is free text; `*` makes one envelope for each value. */
-export const KEYED_SCOPES = [
-  'user',
-  'key',
-  'conversation',
-  'task',
-  'person',
-  'occasion',
-  'end_user',
-  'model',
-  'provider',
-  'tag',
-  'issue',
-  'pull_request',
-] as const satisfies readonly ScopeType[];
-const SCOPES = ['global', 'project', 'agent', 'agent_type', ...KEYED_SCOPES] as const;
+const SCOPES = ['global', 'project', 'agent', 'agent_type', ...FREE_SCOPES] as const;
 
 export const AMOUNTS = {
   amount_usd: { unit: 'nano_usd', word: 'usd' },
@@ -40,8 +25,8 @@ const scopeValue = (scope: string) =>
     .optional()
     .describe(`${scope}, with scope: ${scope}; * is every one of them on its own`);
 
-const keyed = Object.fromEntries(KEYED_SCOPES.map((scope) => [scope, scopeValue(scope)])) as Record<
-  (typeof KEYED_SCOPES)[number],
+const keyed = Object.fromEntries(FREE_SCOPES.map((scope) => [scope, scopeValue(scope)])) as Record<
+  (typeof FREE_SCOPES)[number],
   ReturnType<typeof scopeValue>
 >;
 

@@ -1,10 +1,8 @@
 // What the configuration comes to once flags, environment, file and defaults are one: plain values
 // with units in their names. `compose.ts` maps them onto the options of each part.
 
-import type { Unit } from './core/amount.js';
-import type { Mode, ScopeType } from './core/envelope.js';
 import type { JsonObject } from './core/json.js';
-import type { Calendar, Period } from './core/period.js';
+import type { ConfiguredLimit } from './flows/admin/apply-limits.js';
 import type { PriceOverrides } from './rules/catalog/catalog.js';
 
 export interface Listen {
@@ -51,28 +49,8 @@ export interface AgentConfig {
   modelConfig: JsonObject;
 }
 
-export interface LimitConfig {
-  /** Unique; `agent:demo/coder-1/usd/daily` where the file gives none. */
-  name: string;
-  scopeType: ScopeType;
-  /** With scope `project`; with scope `agent` null where only the agent's name is given. */
-  project: string | null;
-  agent: string | null;
-  agentType: string | null;
-  /** The value of every other scope; `*`: one envelope for each value. */
-  scopeKey: string | null;
-  unit: Unit;
-  /** In the unit: nano-USD, tokens, requests, or calls at once. */
-  amount: number;
-  period: Period;
-  calendar: Calendar;
-  mode: Mode;
-  strict: boolean;
-  visible: boolean;
-  onLedgerDown: 'refuse' | 'continue';
-  /** Ascending shares of the limit, in 0..1; the first is the row's `alert_threshold`. */
-  thresholds: readonly number[];
-}
+/** A limit without a name is called `agent:demo/coder-1/usd/daily` and the like. */
+export type LimitConfig = ConfiguredLimit;
 
 export interface TimeoutsConfig {
   connectMs: number;

@@ -6,23 +6,28 @@ import type { Calendar, Period } from './period.js';
 
 export type Mode = 'block' | 'warn';
 
+/** Scopes whose value is free text: the client or the organisation names it. */
+export const FREE_SCOPES = [
+  'user',
+  'key',
+  'conversation',
+  'task',
+  'person',
+  'occasion',
+  'end_user',
+  'model',
+  'provider',
+  'tag',
+  'issue',
+  'pull_request',
+] as const;
+
 export type ScopeType =
   | 'global'
   | 'project'
   | 'agent'
   | 'agent_type'
-  | 'user'
-  | 'key'
-  | 'conversation'
-  | 'task'
-  | 'person'
-  | 'occasion'
-  | 'end_user'
-  | 'model'
-  | 'provider'
-  | 'tag'
-  | 'issue'
-  | 'pull_request';
+  | (typeof FREE_SCOPES)[number];
 
 export interface Envelope {
   /** `limit:<uuid>`, `limit:<uuid>:<value>`, `tokens:<agent uuid>`, `pair:<uuid>`; never reused. */

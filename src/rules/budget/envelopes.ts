@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { assert } from '../../core/assert.js';
 import type { DirectorySnapshot, LimitRow, TokenBudgetRow } from '../../core/directory.js';
-import type { Envelope, ScopeType } from '../../core/envelope.js';
+import { type Envelope, FREE_SCOPES, type ScopeType } from '../../core/envelope.js';
 import { UTC_CALENDAR } from '../../core/period.js';
 import type { Attribution } from '../../core/usage-event.js';
 
@@ -48,23 +48,7 @@ export function envelopesFor(facts: EnvelopeFacts, rows: BudgetRows): Envelope[]
   return envelopes.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-const KEYED_SCOPES = [
-  'project',
-  'agent',
-  'agent_type',
-  'user',
-  'key',
-  'conversation',
-  'task',
-  'person',
-  'occasion',
-  'end_user',
-  'model',
-  'provider',
-  'tag',
-  'issue',
-  'pull_request',
-] as const satisfies readonly ScopeType[];
+const KEYED_SCOPES = ['project', 'agent', 'agent_type', ...FREE_SCOPES] as const;
 
 type KeyedScope = (typeof KEYED_SCOPES)[number];
 

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { DIMENSIONS } from '../../../core/directory.js';
+import { FREE_SCOPES } from '../../../core/envelope.js';
 import { isAmount, parseUsd } from '../../../core/money.js';
 import { PERIODS } from '../../../core/period.js';
 import { AGENT_TYPES } from '../../../flows/admin/agents.js';
@@ -136,20 +137,6 @@ const terms = {
   raise_until: moment.nullish(),
   is_active: z.boolean().optional(),
 };
-const KEYED = [
-  'user',
-  'key',
-  'conversation',
-  'task',
-  'person',
-  'occasion',
-  'end_user',
-  'model',
-  'provider',
-  'tag',
-  'issue',
-  'pull_request',
-] as const;
 
 const NEEDS = { project: 'scope_id', agent: 'scope_id', agent_type: 'scope_agent_type' } as const;
 
@@ -158,7 +145,7 @@ export const newLimitSchema = z
   .strictObject({
     ...terms,
     ...amounts,
-    scope_type: z.enum(['global', 'project', 'agent', 'agent_type', ...KEYED]),
+    scope_type: z.enum(['global', 'project', 'agent', 'agent_type', ...FREE_SCOPES]),
     scope_id: uuid.nullish(),
     scope_agent_type: z.enum(AGENT_TYPES).nullish(),
     scope_key: text(256).nullish(),
