@@ -141,6 +141,17 @@ begin
   return new;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.version_pairs_of_rate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update person_occasions set version = nextval('envelope_version')
+  where budget_currency in
+    (coalesce(new.currency, old.currency), coalesce(old.currency, new.currency));
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.version_person_occasion()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -151,6 +162,28 @@ begin
     new.version = nextval('envelope_version');
   end if;
   return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.version_tier()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (new.access_level, new.allowed_models, new.default_limits) is distinct from
+     (old.access_level, old.allowed_models, old.default_limits) then
+    new.version = nextval('envelope_version');
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.version_tier_of_override()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update tiers set version = nextval('envelope_version')
+  where tier in (coalesce(new.tier, old.tier), coalesce(old.tier, new.tier));
+  return null;
 end $function$;
 
 create table agent_memory (
@@ -690,6 +723,7 @@ create table tiers (
   default_limits jsonb default '[]'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  version bigint default nextval('envelope_version'::regclass) not null,
   constraint tiers_pkey PRIMARY KEY (tier),
   constraint tiers_default_limits_check CHECK ((jsonb_typeof(default_limits) = 'array')),
   constraint tiers_tier_check CHECK (((tier >= 1) AND (tier <= 9)))
@@ -987,13 +1021,16 @@ CREATE TRIGGER budgets_version BEFORE INSERT OR UPDATE ON public.budgets FOR EAC
 CREATE TRIGGER conversations_updated_at BEFORE UPDATE ON public.conversations FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER exchange_rates_config AFTER INSERT OR DELETE OR TRUNCATE ON public.exchange_rates FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER exchange_rates_config_update AFTER UPDATE ON public.exchange_rates FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
+CREATE TRIGGER exchange_rates_version AFTER INSERT OR DELETE OR UPDATE ON public.exchange_rates FOR EACH ROW EXECUTE FUNCTION version_pairs_of_rate();
 CREATE TRIGGER github_issues_updated_at BEFORE UPDATE ON public.github_issues FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER messages_updated_at BEFORE UPDATE ON public.messages FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER occasions_config_update AFTER UPDATE OF external_id ON public.occasions FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER occasions_updated_at BEFORE UPDATE ON public.occasions FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER person_occasions_config AFTER INSERT OR DELETE OR TRUNCATE ON public.person_occasions FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER person_occasions_config_update AFTER UPDATE OF person_id, occasion_id, budget_amount, budget_currency, version ON public.person_occasions FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER person_occasions_updated_at BEFORE UPDATE ON public.person_occasions FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER person_occasions_version BEFORE UPDATE ON public.person_occasions FOR EACH ROW EXECUTE FUNCTION version_person_occasion();
+CREATE TRIGGER persons_config_update AFTER UPDATE OF external_id ON public.persons FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER persons_updated_at BEFORE UPDATE ON public.persons FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER projects_config AFTER INSERT OR DELETE OR TRUNCATE ON public.projects FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER projects_config_update AFTER UPDATE ON public.projects FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
@@ -1008,9 +1045,11 @@ CREATE TRIGGER templates_updated_at BEFORE UPDATE ON public.templates FOR EACH R
 CREATE TRIGGER tier_overrides_config AFTER INSERT OR DELETE OR TRUNCATE ON public.tier_overrides FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER tier_overrides_config_update AFTER UPDATE ON public.tier_overrides FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER tier_overrides_updated_at BEFORE UPDATE ON public.tier_overrides FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER tier_overrides_version AFTER INSERT OR DELETE OR UPDATE ON public.tier_overrides FOR EACH ROW EXECUTE FUNCTION version_tier_of_override();
 CREATE TRIGGER tiers_config AFTER INSERT OR DELETE OR TRUNCATE ON public.tiers FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER tiers_config_update AFTER UPDATE ON public.tiers FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
 CREATE TRIGGER tiers_updated_at BEFORE UPDATE ON public.tiers FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER tiers_version BEFORE UPDATE ON public.tiers FOR EACH ROW EXECUTE FUNCTION version_tier();
 CREATE TRIGGER token_usage_hours_delete AFTER DELETE ON public.token_usage REFERENCING OLD TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION move_usage_hours('-1');
 CREATE TRIGGER token_usage_hours_insert AFTER INSERT ON public.token_usage REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION move_usage_hours('1');
 CREATE TRIGGER token_usage_hours_truncate AFTER TRUNCATE ON public.token_usage FOR EACH STATEMENT EXECUTE FUNCTION empty_usage_hours();

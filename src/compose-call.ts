@@ -2,13 +2,12 @@
 
 import { composeCounts } from './compose-counts.js';
 import { listedModels } from './compose-models.js';
-import { composePolicy } from './compose-policy.js';
+import { budgetOf, composePolicy, quoteStates } from './compose-policy.js';
 import { composePrompt } from './compose-prompt.js';
 import { composeTargets, readCatalog } from './compose-targets.js';
 import type { Config, ProviderConfig } from './config.js';
 import type { Call, CallBody, Operation } from './core/call.js';
 import type { Clock } from './core/clock.js';
-import { type Envelope, settingAt } from './core/envelope.js';
 import type { Refused } from './core/errors.js';
 import type { JsonObject } from './core/json.js';
 import type { Log } from './core/log.js';
@@ -18,17 +17,19 @@ import { createFailpoints } from './drivers/failpoints.js';
 import type { Metrics } from './drivers/metrics.js';
 import { openTokenizer } from './drivers/tokenizer.js';
 import { openUpstream } from './drivers/upstream.js';
-import { createCallerDoors, type EnvelopeState } from './edges/http/caller-doors.js';
-import { createProxy } from './edges/http/proxy.js';
+import { createCallerDoors } from './edges/http/caller-doors.js';
+import { createProxy, type ProxyDeps } from './edges/http/proxy.js';
+import { createQuoteDoor } from './edges/http/quote-door.js';
 import { authenticate } from './flows/call/authenticate.js';
 import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
 import type { FitDeps } from './flows/call/fit.js';
 import { createHandle } from './flows/call/handle.js';
 import { previewPrompt } from './flows/call/preview.js';
-import { mayUse } from './flows/call/resolve.js';
+import { quote } from './flows/call/quote.js';
+import { refuseModel } from './flows/call/resolve.js';
 import { envelopesFor } from './rules/budget/envelopes.js';
-import { periodWindow } from './rules/budget/period-window.js';
 import { budgetHeaders } from './rules/budget/tightest.js';
+import { withDefaults } from './rules/dialects/body-defaults.js';
 import { chat } from './rules/dialects/chat.js';
 import { readChatCall } from './rules/dialects/chat-call.js';
 import { completions } from './rules/dialects/completions.js';
@@ -86,38 +87,43 @@ export function composeCall(parts: CallParts) {
   const targets = composeTargets(config, providers, catalog, clock);
   const prompt = composePrompt({ ...parts, counts, ...config.prompts });
   const identify = composeAuthenticate(parts, false);
-  const handle = createHandle({
+  const callDeps = {
     ...targets,
     ...composeCounts(tokenizer, counts),
     ...composeRest(parts),
     prompts: prompt,
     upstream,
     authenticate: authenticateCall,
-  });
+  };
+  const handle = createHandle(callDeps);
   const running = new Set<Promise<unknown>>();
-  const proxy = createProxy(
-    {
-      clock,
-      log,
-      handle(call: Call) {
-        const done = handle(call);
-        running.add(done);
-        const over = () => running.delete(done);
-        done.then(over, over);
-        return done;
-      },
-      authenticate: identify,
-      readCall: (operation, raw) => READERS[operation](raw),
-    },
-    {
-      callsMax: CALLS_MAX,
-      bodyBytesMax: config.bodyBytesMax,
-      bodyIdleMs: config.timeouts.bodyMs,
-    },
-  );
+  const door: Pick<ProxyDeps, 'clock' | 'log' | 'authenticate' | 'readCall'> = {
+    clock,
+    log,
+    authenticate: identify,
+    readCall: (operation, raw, { modelConfig }) =>
+      READERS[operation](withDefaults(raw, modelConfig, operation !== 'embeddings')),
+  };
+  const options = {
+    callsMax: CALLS_MAX,
+    bodyBytesMax: config.bodyBytesMax,
+    bodyIdleMs: config.timeouts.bodyMs,
+  };
+  const handled = (call: Call) => {
+    const done = handle(call);
+    running.add(done);
+    const over = () => running.delete(done);
+    done.then(over, over);
+    return done;
+  };
+  const proxy = createProxy({ ...door, handle: handled }, options);
   const models = listedModels(config, providers, catalog);
   return {
     proxy,
+    quote: createQuoteDoor(
+      { ...door, states: quoteStates, quote: (call) => quote(callDeps, call) },
+      options,
+    ),
     caller: composeCaller(models, ledger, identify),
     catalog,
     previewPrompt: composePreview(parts, prompt.fit, targets.plan),
@@ -140,7 +146,7 @@ function composeCaller(
 ) {
   return createCallerDoors({
     authenticate: authenticateCall,
-    listModels: (identity) => models.filter((model) => mayUse(identity.allowedModels, model.id)),
+    listModels: (identity) => models.filter((model) => !refuseModel(identity, model.id)),
     budgetOf: (identity) => budgetOf(ledger, identity.envelopes),
   });
 }
@@ -205,26 +211,4 @@ function tell(summary: CallSummary, log: Log, metrics: Metrics): void {
 
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
-}
-
-async function budgetOf(ledger: Ledger, envelopes: readonly Envelope[]): Promise<EnvelopeState[]> {
-  const nowMs = ledger.nowMs();
-  const windows = envelopes.map((one) => periodWindow(one.period, one.calendar, nowMs));
-  const balances = await ledger.balances(
-    envelopes.map(({ id, unit }, index) => ({
-      envelope: id,
-      label: windows[index]?.label ?? '',
-      unit,
-    })),
-  );
-  return envelopes.flatMap((envelope, index) => {
-    const balance = balances[index];
-    if (!balance || !envelope.visible) return [];
-    // A counter that nobody touched knows no limit yet: the rows do.
-    const { mode } = envelope;
-    const { limit } = settingAt(envelope, nowMs);
-    return [
-      { envelope, balance: { ...balance, limit, mode }, resetsAtMs: windows[index]?.endsAtMs },
-    ];
-  });
 }

@@ -3,12 +3,16 @@
 
 import type { Config } from './config.js';
 import type { DirectorySnapshot } from './core/directory.js';
-import type { ScopeType } from './core/envelope.js';
+import { type Balance, type Envelope, type ScopeType, settingAt } from './core/envelope.js';
 import { ERROR_CODES, refuse } from './core/errors.js';
+import type { EnvelopeState } from './edges/http/caller-doors.js';
 import type { CallDeps } from './flows/call/deps.js';
+import type { Quote } from './flows/call/quote.js';
 import { envelopesFor } from './rules/budget/envelopes.js';
+import { periodWindow } from './rules/budget/period-window.js';
 import { refusalOf } from './rules/budget/refusal.js';
 import type { Directory } from './stores/directory.js';
+import type { Ledger } from './stores/ledger/ledger.js';
 
 export interface PolicyParts {
   config: Config;
@@ -53,4 +57,45 @@ function hasTargetLimits(snapshot: DirectorySnapshot): boolean {
     known.set(snapshot, has);
   }
   return has;
+}
+
+/** The caller's own envelopes as the ledger has them now. */
+export async function budgetOf(
+  ledger: Ledger,
+  envelopes: readonly Envelope[],
+): Promise<EnvelopeState[]> {
+  const nowMs = ledger.nowMs();
+  const balances = await ledger.balances(
+    envelopes.map((envelope) => ({
+      envelope: envelope.id,
+      label: windowOf(envelope, nowMs).label,
+      unit: envelope.unit,
+    })),
+  );
+  return statesOf(envelopes, balances, nowMs);
+}
+
+export function quoteStates({ envelopes, balances, timeMs }: Quote): EnvelopeState[] {
+  const ordered = envelopes.map(({ id }) => balances.find(({ envelope }) => envelope === id));
+  return statesOf(envelopes, ordered, timeMs);
+}
+
+function statesOf(
+  envelopes: readonly Envelope[],
+  balances: readonly (Balance | undefined)[],
+  nowMs: number,
+): EnvelopeState[] {
+  return envelopes.flatMap((envelope, index) => {
+    const balance = balances[index];
+    if (!balance || !envelope.visible) return [];
+    // A counter that nobody touched knows no limit yet: the rows do.
+    const { mode } = envelope;
+    const { limit } = settingAt(envelope, nowMs);
+    const resetsAtMs = windowOf(envelope, nowMs).endsAtMs;
+    return [{ envelope, balance: { ...balance, limit, mode }, resetsAtMs }];
+  });
+}
+
+function windowOf({ period, calendar }: Envelope, nowMs: number) {
+  return periodWindow(period, calendar, nowMs);
 }

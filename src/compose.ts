@@ -155,7 +155,7 @@ async function openServers(
   const more = composeAdmin(parts, call.previewPrompt);
   const operators = { ready, metrics: () => metrics.text() };
   const base = { clock, log, ...serverTimeouts(config) };
-  const clients = { proxy: call.proxy, caller: call.caller };
+  const clients = { proxy: call.proxy, caller: call.caller, quote: call.quote };
   const shared = config.operatorListen === null;
   const server = await openServer({
     ...base,

@@ -83,6 +83,8 @@ export interface Caller {
   attribution: Attribution;
   /** Null: every model. Patterns may end in `*`. */
   allowedModels: readonly string[] | null;
+  /** What the agent's tier allows beside the key; absent: everything. */
+  tier?: { tier: number; level: string; allowedModels: readonly string[] | null };
   /** The agent's defaults: model, temperature, max_tokens. */
   modelConfig: JsonObject;
   /** Every budget that a call of this caller touches. */

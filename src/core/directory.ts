@@ -19,6 +19,8 @@ export interface AgentRow {
   name: string;
   type: string;
   projectId: string | null;
+  /** 1 to 9; null: no tier limits it. */
+  tier?: number | null;
   modelConfig: JsonObject;
   isActive: boolean;
 }
@@ -100,6 +102,51 @@ export interface TokenBudgetRow {
   version: number;
 }
 
+/** A budget that every agent of a tier has, in calendar UTC. */
+export interface DefaultLimit {
+  unit: Unit;
+  amount: number;
+  period: Period;
+}
+
+export interface TierRow {
+  tier: number;
+  level: string;
+  /** Public model names and patterns; null: every model. */
+  allowedModels: readonly string[] | null;
+  limits: readonly DefaultLimit[];
+  /** Rises with every change of the tier and of its overrides. */
+  version: number;
+}
+
+/** What a project has otherwise; null: as the tier has it. */
+export interface TierOverrideRow {
+  tier: number;
+  level: string | null;
+  allowedModels: readonly string[] | null;
+  limits: readonly DefaultLimit[] | null;
+}
+
+/** What one person may spend on one occasion. */
+export interface PairRow {
+  id: string;
+  /** `person:ada&occasion:fair`. */
+  scope: string;
+  /** Decimal, in the currency; null is counted without a limit. */
+  amount: string | null;
+  currency: string;
+  version: number;
+  /** Earliest first. */
+  rates: readonly RateRow[];
+}
+
+export interface RateRow {
+  /** The first moment (UTC) of the day from which it is in force. */
+  fromMs: number;
+  /** Decimal with nine places. */
+  usdPerUnit: string;
+}
+
 export interface DirectorySnapshot {
   /** `config_version` when it was read. */
   version: number;
@@ -108,6 +155,11 @@ export interface DirectorySnapshot {
   agents: ReadonlyMap<string, AgentRow>;
   limits: readonly LimitRow[];
   tokenBudgetsByAgent: ReadonlyMap<string, TokenBudgetRow>;
+  tiers?: ReadonlyMap<number, TierRow>;
+  /** By `project/tier`; a project that has none goes by the tier itself. */
+  tierOverrides?: ReadonlyMap<string, TierOverrideRow>;
+  /** By the names of person and occasion that callers may use. */
+  pairs?: ReadonlyMap<string, PairRow>;
   /** Why no call is taken at all, if an operator has said so. */
   stopped?: { reason: string };
 }

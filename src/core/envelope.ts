@@ -49,6 +49,8 @@ export interface Envelope {
   thresholds: readonly number[];
   /** What limit and version will be from a moment on that is known already; earliest first. */
   later?: readonly LaterSetting[];
+  /** A budget in another currency: at which rate a call's amount is counted, earliest first. */
+  currency?: { code: string; rates: readonly { fromMs: number; usdPerUnit: string }[] };
 }
 
 export interface LaterSetting {

@@ -38,6 +38,17 @@ export interface Stub {
   requestId: string;
   /** Where the prompt was fitted to a budget. */
   prompt?: PromptFigures;
+  /** The person's budget for the occasion that it is for, at the rate of that moment. */
+  pair?: PairCharge;
+}
+
+export interface PairCharge {
+  /** Id of the row of `person_occasions`. */
+  id: string;
+  currency: string;
+  usdPerUnit: string;
+  /** In the currency, decimal: what was spent, where that is known and not the USD. */
+  amount?: string;
 }
 
 export type Outcome =

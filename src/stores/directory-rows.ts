@@ -14,6 +14,7 @@ import type {
 import type { Log } from '../core/log.js';
 import { AMOUNT_MAX, parseUsd } from '../core/money.js';
 import type { Queryable } from '../drivers/database.js';
+import { readPolicyRows } from './directory-policy-rows.js';
 
 /** While there is such a row in `settings`, no call is taken. */
 export const STOP_SETTING = 'kill_switch';
@@ -21,13 +22,13 @@ export const STOP_SETTING = 'kill_switch';
 type Rows = Omit<DirectorySnapshot, 'version'>;
 
 export async function readRows(database: Queryable, log: Log): Promise<Rows> {
-  const [keys, projects, agents, limits, budgets, stopped] = await Promise.all([
+  const [keys, projects, agents, limits, budgets, stopped, policy] = await Promise.all([
     readKeys(database),
     database.query<ProjectRow>(
       `select id, name, owner_id as "ownerId", is_active as "isActive" from projects`,
     ),
     database.query<AgentRow>(
-      `select id, name, type, project_id as "projectId", model_config as "modelConfig",
+      `select id, name, type, project_id as "projectId", tier, model_config as "modelConfig",
          is_active as "isActive" from agents`,
     ),
     readLimits(database, log),
@@ -38,6 +39,7 @@ export async function readRows(database: Queryable, log: Log): Promise<Rows> {
     database.query<{ reason: string }>(
       `select value->>'reason' as reason from settings where key = '${STOP_SETTING}'`,
     ),
+    readPolicyRows(database, log),
   ]);
   return {
     keysByPublicId: new Map(keys.map((row) => [row.publicId, row])),
@@ -45,6 +47,7 @@ export async function readRows(database: Queryable, log: Log): Promise<Rows> {
     agents: new Map(agents.map((row) => [row.id, row])),
     limits,
     tokenBudgetsByAgent: new Map(budgets.map((row) => [row.agentId, row])),
+    ...policy,
     ...(stopped[0] && { stopped: stopped[0] }),
   };
 }

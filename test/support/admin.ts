@@ -63,6 +63,10 @@ export async function openAdmin(
       holds: holds.slice(offset, offset + limit),
       total: holds.length,
     }),
+    nowMs: () => clock.nowMs(),
+    adjust: async () => {
+      throw new Error('nothing is adjusted here');
+    },
     release: async (id: string) => {
       holds.splice(0, holds.length, ...holds.filter((hold) => hold.id !== id));
       const answer = 'RELEASED' as const;
@@ -98,7 +102,7 @@ export async function openAdmin(
     more: createAdminDoors({
       ...deps,
       ledger,
-      spool: { released() {} },
+      spool: { released() {}, ended: async () => {} },
       auth: {
         verify: (credential) => keys.verify(credential, directory.snapshot(), clock.nowMs()),
       },

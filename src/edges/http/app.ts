@@ -9,13 +9,14 @@ import type { CallerDoors } from './caller-doors.js';
 import { answerProblem, answerText, type Exchange } from './exchange.js';
 import { answerAlive, answerMetrics, answerReady, type OperatorDoorsDeps } from './health.js';
 import type { CallDoor } from './proxy.js';
+import type { QuoteDoor } from './quote-door.js';
 
 type Bindings = { Bindings: Exchange };
 export type Door = (exchange: Exchange, context: Context<Bindings>) => void | Promise<void>;
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface Doors {
-  clients?: { proxy: CallDoor; caller: CallerDoors };
+  clients?: { proxy: CallDoor; caller: CallerDoors; quote?: QuoteDoor };
   operators?: OperatorDoorsDeps;
   /** Further doors, such as those of the admin API: method, path, door. */
   more?: readonly (readonly [Method, string, Door])[];
@@ -77,7 +78,7 @@ const CALL_DOORS: readonly (readonly [string, Operation])[] = [
 
 type Add = (method: Method, path: string, door: Door) => void;
 
-function addClientDoors(add: Add, { proxy, caller }: NonNullable<Doors['clients']>): void {
+function addClientDoors(add: Add, { proxy, caller, quote }: NonNullable<Doors['clients']>): void {
   for (const prefix of ['/v1', '/openai/v1', '']) {
     for (const [path, operation] of CALL_DOORS) {
       add('POST', `${prefix}${path}`, (exchange) => proxy.call(exchange, operation));
@@ -87,6 +88,7 @@ function addClientDoors(add: Add, { proxy, caller }: NonNullable<Doors['clients'
       caller.showModel(exchange, context.req.param('id') ?? ''),
     );
     add('GET', `${prefix}/budget`, (exchange) => caller.showBudget(exchange));
+    if (quote) add('POST', `${prefix}/budget/quote`, quote);
   }
 }
 

@@ -7,7 +7,7 @@ import { available } from '../../core/envelope.js';
 import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
 import { formatUsd } from '../../core/money.js';
 import { answerJson, answerProblem, type Exchange } from './exchange.js';
-import { credentialOf } from './headers.js';
+import { claimsOf, credentialOf } from './headers.js';
 
 export interface ModelCard {
   id: string;
@@ -42,7 +42,7 @@ export function createCallerDoors(deps: CallerDoorsDeps): CallerDoors {
     const credential = credentialOf(exchange.incoming);
     const caller = isRefused(credential)
       ? credential
-      : deps.authenticate({ credential, claims: {} });
+      : deps.authenticate({ credential, claims: claimsOf(exchange.incoming.headers, undefined) });
     if (!isRefused(caller)) return caller;
     answerProblem(exchange, caller.refused);
     return undefined;
@@ -80,7 +80,7 @@ function notFound(id: string): Problem {
   return refuse('model_not_found', message, { param: 'model' }).refused;
 }
 
-function budgetJson({ envelope, balance, resetsAtMs }: EnvelopeState): object {
+export function budgetJson({ envelope, balance, resetsAtMs }: EnvelopeState): object {
   const remaining = available(balance);
   const amount = (value: number | null) =>
     value !== null && envelope.unit === 'nano_usd' ? formatUsd(value) : value;

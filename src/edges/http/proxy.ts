@@ -18,7 +18,7 @@ export interface ProxyDeps {
   handle(call: Call): Promise<Refused | undefined>;
   authenticate(part: Pick<Call, 'credential' | 'claims'>): Caller | Refused;
   /** Reads a body in the wire format of its door. */
-  readCall(operation: Operation, raw: Buffer): CallBody | Refused;
+  readCall(operation: Operation, raw: Buffer, caller: Caller): CallBody | Refused;
 }
 
 export interface ProxyOptions extends BodyOptions {
@@ -84,10 +84,11 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
   };
 }
 
-async function readCall(
+/** A call as its door reads it, without its answer; undefined if the client left. */
+export async function readCall(
   exchange: Exchange,
   operation: Operation,
-  deps: ProxyDeps,
+  deps: Pick<ProxyDeps, 'authenticate' | 'readCall'>,
   options: ProxyOptions,
 ): Promise<Omit<Call, 'sink'> | Refused | undefined> {
   const { incoming, requestId, arrivedMs } = exchange;
@@ -102,7 +103,7 @@ async function readCall(
   if (isRefused(maxCostNanoUsd)) return maxCostNanoUsd;
   const raw = await readBody(exchange, options);
   if (raw === undefined || isRefused(raw)) return raw;
-  const body = deps.readCall(operation, raw);
+  const body = deps.readCall(operation, raw, caller);
   if (isRefused(body)) return body;
   return {
     operation,

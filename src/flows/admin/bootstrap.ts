@@ -10,6 +10,7 @@ import { applyConfig, type ConfiguredRows } from './apply-config.js';
 import { type Actor, type AuditEntry, change } from './change.js';
 import type { KeyDeps } from './keys.js';
 import type { Applied } from './put.js';
+import { ensureTiers } from './tiers.js';
 import { UNUSABLE_PASSWORD } from './users.js';
 
 export interface BootstrapOptions {
@@ -44,6 +45,7 @@ export async function bootstrap(deps: KeyDeps, options: BootstrapOptions): Promi
       'Make one with: openssl rand -hex 24',
     );
   }
+  await ensureTiers(deps.database);
   const ownerId = await ensureAdmin(deps);
   const projects = rows.projects.length > 0 ? rows.projects : [DEMO];
   const applied = await applyConfig(deps, { ...rows, projects }, ownerId);

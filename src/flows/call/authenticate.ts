@@ -8,6 +8,7 @@ import type { Envelope, ScopeType } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import type { Attribution } from '../../core/usage-event.js';
+import { tierAccess } from '../../rules/budget/tier.js';
 import type { KeyVerifier } from '../../stores/api-keys.js';
 import { heardClaims } from './dimensions.js';
 
@@ -22,6 +23,7 @@ interface Identity {
   attribution: Attribution;
   allowedModels: readonly string[] | null;
   modelConfig: JsonObject;
+  tier: Caller['tier'];
   envelopes: readonly Envelope[];
 }
 
@@ -47,11 +49,12 @@ export function authenticate(
   const claims = row.dimensions ? heardClaims(row.dimensions, part.claims, complete) : part.claims;
   if (isRefused(claims)) return claims;
   const attribution = { ...claims, ...identity.attribution };
-  const { allowedModels, modelConfig } = identity;
+  const { allowedModels, modelConfig, tier } = identity;
   const envelopes = addsEnvelopes(claims, snapshot)
     ? deps.envelopesFor(attribution, snapshot)
     : identity.envelopes;
-  return { keyId: row.id, attribution, allowedModels, modelConfig, envelopes };
+  const caller = { keyId: row.id, attribution, allowedModels, modelConfig, envelopes };
+  return tier ? { ...caller, tier } : caller;
 }
 
 const CLAIMED: ReadonlySet<ScopeType> = new Set([
@@ -69,6 +72,7 @@ const claimedLimits = new WeakMap<DirectorySnapshot, boolean>();
 // Most installations have no limit on anything that a client claims: then a call's envelopes are
 // its key's, and nothing is worked out for it.
 function addsEnvelopes(claims: Attribution, snapshot: DirectorySnapshot): boolean {
+  if (snapshot.pairs?.size && claims.person !== undefined) return true;
   let some = claimedLimits.get(snapshot);
   if (some === undefined) {
     some = snapshot.limits.some((limit) => CLAIMED.has(limit.scopeType));
@@ -98,6 +102,7 @@ function identify(
     attribution,
     allowedModels: row.allowedModels,
     modelConfig: agent.modelConfig,
+    tier: tierAccess(agent, snapshot),
     envelopes: deps.envelopesFor(attribution, snapshot),
   };
 }

@@ -2,10 +2,12 @@
 // outcome: a ledger that cannot answer refuses the call before any upstream byte.
 
 import type { Call, Caller, Estimate, Plan, Reserved } from '../../core/call.js';
+import type { Envelope } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { uuidV7 } from '../../core/id.js';
 import type { ReserveLine } from '../../core/line.js';
-import type { Stub } from '../../core/usage-event.js';
+import type { PairCharge, Stub } from '../../core/usage-event.js';
+import { rateAt } from '../../rules/budget/pair-envelope.js';
 import { reserveLines } from '../../rules/budget/reserve-lines.js';
 import { LedgerUnavailable, type ReserveReply, type Shortage } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
@@ -121,9 +123,21 @@ function ledgerUnavailable(deps: CallDeps, call: Call, reason: string): Refused 
   });
 }
 
+// The rate that a person's budget is counted at is that of the moment of the reserve.
+function pairCharge(envelopes: readonly Envelope[], nowMs: number): PairCharge | undefined {
+  const envelope = envelopes.find((one) => one.currency);
+  if (!envelope?.currency) return undefined;
+  const { code, rates } = envelope.currency;
+  const usdPerUnit = rateAt(rates, nowMs);
+  const id = envelope.id.slice('pair:'.length);
+  return usdPerUnit === undefined ? undefined : { id, currency: code, usdPerUnit };
+}
+
 function stubOf(call: Call, caller: Caller, plan: Plan, startedAtMs: number): Stub {
   const first = plan.targets[0];
+  const pair = pairCharge(caller.envelopes, startedAtMs);
   return {
+    ...(pair && { pair }),
     attribution: caller.attribution,
     provider: first?.provider.name ?? '',
     model: first?.model ?? plan.publicModel,

@@ -9,14 +9,25 @@ import type { CallDeps } from './deps.js';
 
 export function resolve(deps: CallDeps, call: Call, caller: Caller): Plan | Refused {
   const model = call.body.model;
-  if (!mayUse(caller.allowedModels, model)) {
-    const allowed = (caller.allowedModels ?? []).join(', ');
-    return refuse('model_not_allowed', `This key may not use ${model}. It may use: ${allowed}.`, {
-      param: 'model',
-    });
-  }
+  const forbidden = refuseModel(caller, model);
+  if (forbidden) return forbidden;
   const plan = deps.plan(model);
   return isRefused(plan) ? plan : servedPlan(call, plan);
+}
+
+/** Why this caller may not use a model: its key, or the tier of its agent. */
+export function refuseModel(caller: Caller, model: string): Refused | undefined {
+  const { allowedModels: ofKey, tier } = caller;
+  const refused = (who: string, allowed: readonly string[] | null): Refused => {
+    const list = (allowed ?? []).join(', ') || 'none';
+    return refuse('model_not_allowed', `${who} may not use ${model}. It may use: ${list}.`, {
+      param: 'model',
+      metadata: { allowed: list },
+    });
+  };
+  if (!mayUse(ofKey, model)) return refused('This key', ofKey);
+  if (!tier || mayUse(tier.allowedModels, model)) return undefined;
+  return refused(`An agent of tier ${tier.tier} (${tier.level})`, tier.allowedModels);
 }
 
 // A call passes in its own wire format: it can only go to providers that speak it.

@@ -4,8 +4,10 @@
 
 import type { Clock } from '../../core/clock.js';
 import type { DirectorySnapshot } from '../../core/directory.js';
+import { settingAt } from '../../core/envelope.js';
 import type { Log } from '../../core/log.js';
 import { isTemplate, limitAt } from '../../rules/budget/envelopes.js';
+import { pairEnvelope } from '../../rules/budget/pair-envelope.js';
 import type { Ledger, LimitSetting } from '../../stores/ledger/ledger.js';
 import { type Repeated, repeat } from './repeat.js';
 
@@ -60,6 +62,11 @@ export function limitSettings(snapshot: DirectorySnapshot, nowMs: number): Limit
       mode: 'block',
       version,
     });
+  }
+  for (const pair of new Set(snapshot.pairs?.values())) {
+    const envelope = pairEnvelope(pair);
+    const { limit, version } = settingAt(envelope, nowMs);
+    settings.push({ envelope: envelope.id, mode: envelope.mode, limit, version });
   }
   return settings;
 }

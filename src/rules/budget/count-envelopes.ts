@@ -3,14 +3,17 @@
 
 import type { DirectorySnapshot, LimitRow } from '../../core/directory.js';
 import { isTemplate, scopeValueOf } from './envelopes.js';
+import { tierAccess } from './tier.js';
 
-type Rows = Pick<DirectorySnapshot, 'limits' | 'agents' | 'tokenBudgetsByAgent'>;
+type Rows = Pick<DirectorySnapshot, 'limits' | 'agents' | 'tokenBudgetsByAgent'> &
+  Partial<Pick<DirectorySnapshot, 'tiers' | 'tierOverrides' | 'pairs'>>;
 
 /**
  * The most that any call can touch. A call has one value of every dimension, but may carry any
  * number of tags, so tags that limits name all count.
  */
-export function countEnvelopes({ limits, agents, tokenBudgetsByAgent }: Rows): number {
+export function countEnvelopes(rows: Rows): number {
+  const { limits, agents, tokenBudgetsByAgent } = rows;
   const byScope = new Map<string, Map<string, number>>();
   for (const limit of limits) {
     const counts = byScope.get(limit.scopeType) ?? new Map<string, number>();
@@ -22,7 +25,7 @@ export function countEnvelopes({ limits, agents, tokenBudgetsByAgent }: Rows): n
     const counts = byScope.get(scopeType);
     return (counts?.get('*') ?? 0) + (value === null ? 0 : (counts?.get(value) ?? 0));
   };
-  let shared = 0;
+  let shared = rows.pairs?.size ? 1 : 0;
   for (const [scopeType, counts] of byScope) {
     if (OF_AGENT.has(scopeType)) continue;
     shared += scopeType === 'tag' ? sum(counts) : mostOf(counts, VALUES[scopeType]);
@@ -33,7 +36,8 @@ export function countEnvelopes({ limits, agents, tokenBudgetsByAgent }: Rows): n
       of('agent', agent.id) +
       of('agent_type', agent.type) +
       of('project', agent.projectId) +
-      (tokenBudgetsByAgent.has(agent.id) ? 1 : 0);
+      (tokenBudgetsByAgent.has(agent.id) ? 1 : 0) +
+      (tierAccess(agent, rows)?.limits.length ?? 0);
     most = Math.max(most, own);
   }
   return shared + most;

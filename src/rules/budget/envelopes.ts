@@ -7,6 +7,8 @@ import type { DirectorySnapshot, LimitRow, TokenBudgetRow } from '../../core/dir
 import { type Envelope, FREE_SCOPES, type ScopeType } from '../../core/envelope.js';
 import { UTC_CALENDAR } from '../../core/period.js';
 import type { Attribution } from '../../core/usage-event.js';
+import { pairEnvelope, pairKey } from './pair-envelope.js';
+import { tierAccess, tierEnvelopes } from './tier.js';
 
 export const ENVELOPES_MAX = 16;
 const VALUE_BYTES_MAX = 64;
@@ -20,7 +22,8 @@ export type EnvelopeFacts = Attribution & {
   provider?: string;
 };
 
-export type BudgetRows = Pick<DirectorySnapshot, 'limits' | 'tokenBudgetsByAgent' | 'projects'>;
+export type BudgetRows = Pick<DirectorySnapshot, 'limits' | 'tokenBudgetsByAgent' | 'projects'> &
+  Partial<Pick<DirectorySnapshot, 'agents' | 'tiers' | 'tierOverrides' | 'pairs'>>;
 
 /** In canonical order, so that the lines made of them are sorted already. */
 export function envelopesFor(facts: EnvelopeFacts, rows: BudgetRows): Envelope[] {
@@ -44,6 +47,14 @@ export function envelopesFor(facts: EnvelopeFacts, rows: BudgetRows): Envelope[]
   }
   const tokens = facts.agentId && rows.tokenBudgetsByAgent.get(facts.agentId);
   if (tokens) envelopes.push(tokenEnvelope(tokens, facts.agentName ?? tokens.agentId));
+  const agent = facts.agentId === undefined ? undefined : rows.agents?.get(facts.agentId);
+  const access = agent && tierAccess(agent, rows);
+  if (access) envelopes.push(...tierEnvelopes(agent, access));
+  const { person, occasion } = facts;
+  if (person !== undefined && occasion !== undefined) {
+    const pair = rows.pairs?.get(pairKey(person, occasion));
+    if (pair) envelopes.push(pairEnvelope(pair));
+  }
   assert(envelopes.length <= ENVELOPES_MAX, `a call touches ${envelopes.length} envelopes`);
   return envelopes.sort((a, b) => (a.id < b.id ? -1 : 1));
 }

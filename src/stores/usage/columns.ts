@@ -162,6 +162,7 @@ function metadata({ event }: UsageRow): Record<string, unknown> {
   return {
     request_id: stub.requestId,
     stream: stub.stream,
+    ...(stub.pair && { pair: stub.pair }),
     ...(reason !== undefined && { reason }),
     ...(read && read.anomalies.length > 0 && { anomalies: read.anomalies }),
   };

@@ -3,7 +3,7 @@
 
 import type { Unit } from '../../core/amount.js';
 import { add } from '../../core/money.js';
-import type { UsageEvent } from '../../core/usage-event.js';
+import type { PairCharge, UsageEvent } from '../../core/usage-event.js';
 import type { Database, Queryable } from '../../drivers/database.js';
 import type { AttributionBook, Resolved } from './attribution.js';
 import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
@@ -12,6 +12,7 @@ import {
   INSERT_TURNS,
   INSERT_USAGE,
   MIRROR_USED,
+  MOVE_PAIRS,
   MOVE_TASKS,
   MOVE_TOTALS,
   RAISE_WATERMARK,
@@ -78,12 +79,23 @@ function moves(tx: Queryable, fresh: readonly Entry[]): Promise<unknown>[] {
   const totals = totalsOf(fresh);
   const agents = agentsOf(totals);
   const tasks = tasksOf(fresh);
+  const pairs = pairsOf(fresh);
   const work: Promise<unknown>[] = [];
   if (calls.length > 0) {
     work.push(tx.query(INSERT_TURNS, arrays([...TURN_COLUMNS, ...METRIC_COLUMNS], calls)));
   }
   if (totals.length > 0) work.push(tx.query(MOVE_TOTALS, totalArrays(totals)));
   if (agents.length > 0) work.push(tx.query(MIRROR_USED, [agents]));
+  if (pairs.length > 0) {
+    work.push(
+      tx.query(MOVE_PAIRS, [
+        pairs.map(({ id }) => id),
+        pairs.map(({ nano }) => nano),
+        pairs.map(({ usdPerUnit }) => usdPerUnit),
+        pairs.map(({ amount }) => amount ?? null),
+      ]),
+    );
+  }
   if (tasks.length > 0) {
     work.push(
       tx.query(MOVE_TASKS, [
@@ -179,4 +191,13 @@ function tasksOf(entries: readonly Entry[]): { id: string; tokens: number; cost:
     tasks.set(ids.task, task);
   }
   return [...tasks.values()];
+}
+
+// What each row adds to what a person has spent on an occasion, at the rate that the row keeps.
+function pairsOf(entries: readonly Entry[]): (PairCharge & { nano: number })[] {
+  return entries.flatMap(({ row }) => {
+    const { pair } = row.event.stub;
+    const line = pair && row.event.lines.find(({ e }) => e === `pair:${pair.id}`);
+    return line ? [{ ...pair, nano: line.a }] : [];
+  });
 }

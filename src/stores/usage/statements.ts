@@ -94,6 +94,22 @@ from (
 ) m
 where k.id = m.id`;
 
+/** Params: rows of person_occasions, nano-USD, rates, amounts that are known in the currency. */
+export const MOVE_PAIRS = `update person_occasions p
+set budget_spent = p.budget_spent + m.spent
+from (
+  select o.id, sum(e.spent) as spent
+  from (
+    select id, coalesce(amount, round(nano * 0.000000001 / rate, 9)) as spent
+    from unnest($1::uuid[], $2::bigint[], $3::numeric[], $4::numeric[])
+      as e(id, nano, rate, amount)
+  ) e
+  join (select id from person_occasions where id = any($1::uuid[])
+    order by id for no key update) o on o.id = e.id
+  group by o.id
+) m
+where p.id = m.id`;
+
 /** Params: epoch, seq. The watermark only rises. */
 export const RAISE_WATERMARK = `update ledger_watermark
 set epoch = $1, seq = $2, updated_at = now()

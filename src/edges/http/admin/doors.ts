@@ -26,6 +26,8 @@ export interface Ask {
   actor: Actor;
   /** The `:id` of the path. */
   id: string;
+  /** The `:key` of the path, which is no id. */
+  key: string;
 }
 
 export type AdminDoor = (ask: Ask) => Promise<Answer | Refused | undefined>;
@@ -53,13 +55,14 @@ export function mountAdmin(
       const actor = authorize(exchange, auth, kind);
       if (isRefused(actor)) return answerProblem(exchange, actor.refused);
       const id = context.req.param('id') ?? '';
+      const key = context.req.param('key') ?? '';
       if (path.includes(':id') && !ID.test(id)) {
         return answerProblem(
           exchange,
           refuse('not_found', 'There is nothing with this id.').refused,
         );
       }
-      const answer = await door({ exchange, actor, id: id.toLowerCase() });
+      const answer = await door({ exchange, actor, id: id.toLowerCase(), key });
       if (answer === undefined) return;
       if (isRefused(answer)) answerProblem(exchange, answer.refused);
       else send(exchange, answer);

@@ -2,6 +2,7 @@
 
 import * as agents from '../../../flows/admin/agents.js';
 import type { KeyDeps } from '../../../flows/admin/keys.js';
+import type { PairDeps } from '../../../flows/admin/person-occasions.js';
 import * as projects from '../../../flows/admin/projects.js';
 import { listAudit, listUsage } from '../../../flows/admin/records.js';
 import type { ReservationDeps } from '../../../flows/admin/reservations.js';
@@ -18,7 +19,8 @@ import { reservationRoutes } from './reservation-routes.js';
 import * as schemas from './schemas.js';
 
 export type AdminDoorsDeps = KeyDeps &
-  ReservationDeps & { auth: AdminAuth; previewPrompt?: PreviewPrompt };
+  ReservationDeps &
+  PairDeps & { auth: AdminAuth; previewPrompt?: PreviewPrompt };
 
 /** For `openServer({more})`. */
 export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, string, Door])[] {

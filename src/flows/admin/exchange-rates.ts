@@ -1,0 +1,98 @@
+// Exchange rates, dated by day (UTC): one at a time, or many as CSV. A rate that is said again for
+// the same day replaces the one before; what was spent keeps the rate that it was counted at.
+
+import { isRefused, type Refused, refuse } from '../../core/errors.js';
+import type { Queryable } from '../../drivers/database.js';
+import { type Actor, type AdminDeps, type AuditEntry, change } from './change.js';
+
+export interface Rate {
+  currency: string;
+  /** `2026-11-21`. */
+  valid_from: string;
+  /** Decimal with at most nine places. */
+  usd_per_unit: string;
+  source?: string | null | undefined;
+}
+
+type RateRow = Record<string, unknown>;
+
+const COLUMNS = 'currency, valid_from, usd_per_unit, source, created_at';
+export const CURRENCY = /^[A-Z]{3}$/;
+export const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
+export const USD_PER_UNIT = /^(?=.*[1-9])\d{1,9}(\.\d{1,9})?$/;
+const ROWS_MAX = 10_000;
+
+export async function listRates(
+  deps: AdminDeps,
+  request: { currency?: string | undefined; limit?: number | undefined },
+): Promise<{ data: RateRow[]; nextCursor: null }> {
+  const data = await deps.database.query<RateRow>(
+    `select ${COLUMNS} from exchange_rates where $1::text is null or currency = $1
+     order by currency, valid_from desc limit $2`,
+    [request.currency ?? null, request.limit ?? ROWS_MAX],
+  );
+  return { data, nextCursor: null };
+}
+
+export function putRates(
+  deps: AdminDeps,
+  actor: Actor,
+  rates: readonly Rate[],
+): Promise<{ data: RateRow[] } | Refused> {
+  return change(deps, actor, async (tx, audit) => {
+    const data: RateRow[] = [];
+    for (const rate of rates) {
+      const row = await putRate(tx, audit, rate);
+      if (isRefused(row)) return row;
+      data.push(row);
+    }
+    return { data };
+  });
+}
+
+async function putRate(
+  tx: Queryable,
+  audit: (entry: AuditEntry) => Promise<void>,
+  rate: Rate,
+): Promise<RateRow | Refused> {
+  const { currency, valid_from: day, usd_per_unit: usd, source } = rate;
+  if (currency === 'USD') {
+    return refuse('invalid_value', 'A dollar is a dollar: USD has no rate.', { param: 'currency' });
+  }
+  const key = [currency, day];
+  const [before] = await tx.query<RateRow>(
+    `select ${COLUMNS} from exchange_rates where currency = $1 and valid_from = $2::date
+     for update`,
+    key,
+  );
+  const [row] = await tx.query<RateRow>(
+    `insert into exchange_rates (currency, valid_from, usd_per_unit, source)
+     values ($1, $2::date, $3::numeric, $4)
+     on conflict (currency, valid_from) do update
+     set usd_per_unit = excluded.usd_per_unit, source = excluded.source
+     returning ${COLUMNS}`,
+    [...key, usd, source ?? null],
+  );
+  const action = before ? 'update' : 'create';
+  const entityId = `${currency}/${day}`;
+  await audit({ action, entity: 'exchange rate', entityId, before, after: row });
+  return row!;
+}
+
+/** `currency,valid_from,usd_per_unit` a line; a first line of names and empty lines are skipped. */
+export function ratesOfCsv(csv: string): Rate[] | Refused {
+  const rates: Rate[] = [];
+  for (const [index, line] of csv.split(/\r?\n/).entries()) {
+    const cells = line.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+    if (line.trim() === '' || (index === 0 && cells[0]?.toLowerCase() === 'currency')) continue;
+    const [currency = '', day = '', usd = '', source] = cells;
+    const isRate = CURRENCY.test(currency) && DAY.test(day) && USD_PER_UNIT.test(usd);
+    if (!isRate || Number.isNaN(Date.parse(day)) || cells.length > 4) {
+      const message = `Line ${index + 1} is not like EUR,2026-11-21,1.08.`;
+      return refuse('invalid_value', message, { param: 'csv' });
+    }
+    rates.push({ currency, valid_from: day, usd_per_unit: usd, source: source || null });
+  }
+  if (rates.length > 0 && rates.length <= ROWS_MAX) return rates;
+  return refuse('invalid_value', `There must be 1 to ${ROWS_MAX} rates.`, { param: 'csv' });
+}
