@@ -97,18 +97,7 @@ export function composeCall(parts: CallParts) {
   };
   const handle = createHandle(callDeps);
   const running = new Set<Promise<unknown>>();
-  const door: Pick<ProxyDeps, 'clock' | 'log' | 'authenticate' | 'readCall'> = {
-    clock,
-    log,
-    authenticate: identify,
-    readCall: (operation, raw, { modelConfig }) =>
-      READERS[operation](withDefaults(raw, modelConfig, operation !== 'embeddings')),
-  };
-  const options = {
-    callsMax: CALLS_MAX,
-    bodyBytesMax: config.bodyBytesMax,
-    bodyIdleMs: config.timeouts.bodyMs,
-  };
+  const { door, options } = callDoor(parts, identify);
   const handled = (call: Call) => {
     const done = handle(call);
     running.add(done);
@@ -137,6 +126,22 @@ export function composeCall(parts: CallParts) {
       await tokenizer.close();
     },
   };
+}
+
+function callDoor({ config, clock, log }: CallParts, identify: ProxyDeps['authenticate']) {
+  const door: Omit<ProxyDeps, 'handle'> = {
+    clock,
+    log,
+    authenticate: identify,
+    readCall: (operation, raw, { modelConfig }) =>
+      READERS[operation](withDefaults(raw, modelConfig, operation !== 'embeddings')),
+  };
+  const options = {
+    callsMax: CALLS_MAX,
+    bodyBytesMax: config.bodyBytesMax,
+    bodyIdleMs: config.timeouts.bodyMs,
+  };
+  return { door, options };
 }
 
 function composeCaller(

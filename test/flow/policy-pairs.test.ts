@@ -32,8 +32,8 @@ test('a budget in EUR is held in USD at the rate in force, and spent in EUR', as
     valid_from: day(1),
     usd_per_unit: 9,
   });
-  expect(await refusal(story, 'POST', '/person-occasions', euro), 'only a later one').toMatchObject(
-    [400],
+  expect(await refusal(story, 'POST', '/person-occasions', euro), 'only a later one').toBe(
+    '400 budget_currency',
   );
   const csv = `currency,valid_from,usd_per_unit\nEUR,${day(-9)},2\nEUR,${day(-2)},1.25\n`;
   expect((await admin(story, 'POST', '/exchange-rates/csv', { csv })).data).toHaveLength(2);

@@ -1,5 +1,5 @@
-// The doors of what an operator decides beside limits: token envelopes, tiers, people and occasions,
-// exchange rates, the stop for all calls.
+// The doors of what an operator decides beside limits: token envelopes, tiers, people and
+// occasions, exchange rates, the stop for all calls.
 
 import type { PairDeps } from '../../../flows/admin/person-occasions.js';
 import { budgetRoutes } from './budget-routes.js';
