@@ -75,7 +75,7 @@ const READERS: Record<Operation, (raw: Buffer) => CallBody | Refused> = {
 };
 
 export function composeCall(parts: CallParts) {
-  const { config, clock, log, ledger, providers } = parts;
+  const { config, clock, ledger, providers } = parts;
   const tokenizer = openTokenizer({
     loopEncodings: ['o200k_base'],
     workerEncodings: ['o200k_base', 'cl100k_base'],

@@ -9,6 +9,7 @@ import { reserveLines } from '../../rules/budget/reserve-lines.js';
 import { LedgerUnavailable, type Shortage } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import { estimate } from './estimate.js';
+import { fitPrompt } from './fit.js';
 import { resolve, withTargets } from './resolve.js';
 
 export interface Quote {
@@ -22,14 +23,17 @@ export interface Quote {
 }
 
 /** A refusal that is not the ledger's (no such model, no such key) is handed back as it is. */
-export async function quote(deps: CallDeps, call: Call): Promise<Quote | Refused> {
+export async function quote(deps: CallDeps, asked: Call): Promise<Quote | Refused> {
   const closed = deps.refuseNew();
   if (closed) return closed;
-  const known = deps.authenticate(call);
+  const known = deps.authenticate(asked);
   if (isRefused(known)) return known;
-  const resolved = resolve(deps, call, known);
+  const resolved = resolve(deps, asked, known);
   if (isRefused(resolved)) return resolved;
   const { caller, plan } = withTargets(deps, known, resolved);
+  const fitted = await fitPrompt(deps.prompts.fit, asked, caller, plan);
+  if (isRefused(fitted)) return fitted;
+  const call = fitted ? { ...asked, body: fitted.body, prompt: fitted } : asked;
   const estimated = await estimate(deps, call, caller, plan);
   if (isRefused(estimated)) return estimated;
   const timeMs = deps.ledger.nowMs();
