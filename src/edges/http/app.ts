@@ -2,6 +2,7 @@
 // handler writes to Node's own response. A path that is not in this table is 404, a method that is
 // not is 405; nothing is ever passed on unknown.
 
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, type Handler, Hono } from 'hono';
 import type { Operation } from '../../core/call.js';
 import { type Problem, refuse } from '../../core/errors.js';
@@ -29,7 +30,7 @@ export interface App {
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
 // Hono wants something handed back; what the client gets was written before.
-const WRITTEN = new Response(null);
+const WRITTEN = RESPONSE_ALREADY_SENT;
 
 export function createApp(doors: Doors): App {
   const app = new Hono<Bindings>({ getPath: (_request, options) => options?.env?.path ?? '' });
