@@ -8,14 +8,18 @@ import type { Clock } from './core/clock.js';
 import type { Log } from './core/log.js';
 import type { Database } from './drivers/database.js';
 import type { Metrics } from './drivers/metrics.js';
+import { postWebhook } from './drivers/webhook.js';
 import { createLiveCalls } from './flows/call/live-calls.js';
 import { createBeat } from './flows/upkeep/beat.js';
+import { createDelivery } from './flows/upkeep/deliver.js';
 import { createReaper } from './flows/upkeep/reap.js';
 import { createReconciler } from './flows/upkeep/reconcile.js';
 import { createRetention } from './flows/upkeep/retention.js';
 import { createLimitSync } from './flows/upkeep/sync-limits.js';
+import { watchedEnvelope } from './rules/budget/watched.js';
 import { openDeadEvents } from './stores/dead-events.js';
 import type { Directory } from './stores/directory.js';
+import { createNoticeQueue } from './stores/notices.js';
 import { AttributionBook } from './stores/usage/attribution.js';
 import { createRecorder } from './stores/usage/recorder.js';
 import { createUsageStore } from './stores/usage/usage.js';
@@ -52,6 +56,7 @@ export async function composeUpkeep(parts: UpkeepParts) {
     reconciler,
     createRetention({ usage, clock, log, ...RETENTION }),
     createLimitSync({ ledger, clock, log, everyMs: MINUTE_MS, ...directory }),
+    deliveryOf(parts),
   ];
   gauges(parts, { calls: () => beat.size(), drift: () => reconciler.drift() }, custody.drain);
   return {
@@ -98,8 +103,21 @@ function gauges(
   });
 }
 
+function deliveryOf({ config, database, clock, log }: UpkeepParts) {
+  return createDelivery({
+    queue: createNoticeQueue(database),
+    destinations: config.notices,
+    post: postWebhook,
+    clock,
+    log,
+    everyMs: DELIVER_MS,
+  });
+}
+
+const DELIVER_MS = 1_000;
+
 function recorderOf(
-  { database, clock, log }: UpkeepParts,
+  { database, directory, clock, log }: UpkeepParts,
   dead: Awaited<ReturnType<typeof openDeadEvents>>,
 ) {
   const entriesMax = ATTRIBUTION_ENTRIES_MAX;
@@ -107,6 +125,7 @@ function recorderOf(
   return createRecorder({
     database,
     book,
+    watch: (id) => watchedEnvelope(id, directory.snapshot(), clock.nowMs()),
     clock,
     retryMs: 1_000,
     setAside(event, reason) {

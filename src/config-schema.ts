@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { limitSchema } from './config-schema-limits.js';
+import { noticesSchema } from './config-schema-notices.js';
 import { parseUsd } from './core/money.js';
 import { parseUsdPerMillion } from './rules/catalog/override.js';
 
@@ -164,6 +165,7 @@ export const configSchema = z.strictObject({
   agents: z.array(agent).default([]).describe('a list of agents: name, type, project, tier'),
   limits: z.array(limitSchema).optional().describe('a list of limits'),
   budgets: z.array(limitSchema).optional().describe('another name of limits'),
+  notices: noticesSchema,
   timeouts: timeouts.prefault({}).describe('timeouts in milliseconds'),
   breaker: z
     .strictObject({

@@ -74,6 +74,16 @@ export interface TimeoutsConfig {
   drainMs: number;
 }
 
+export interface NoticeConfig {
+  /** `webhook 1`, `slack 1`. */
+  name: string;
+  kind: 'webhook' | 'slack';
+  url: string;
+  /** Empty for Slack. */
+  secret: string;
+  events: readonly string[] | undefined;
+}
+
 export interface Config {
   /** The file that was read, absolute. */
   file: string;
@@ -103,6 +113,8 @@ export interface Config {
   breaker: { failures: number; openMs: number };
   ledger: { leaseMs: number; beatMs: number; reapMs: number; commandTimeoutMs: number };
   defaultMaxOutputTokens: number;
+  /** Where notices go: thresholds passed, budgets used up, periods closed, keys revoked. */
+  notices: readonly NoticeConfig[];
   onTight: 'refuse' | 'shrink';
   limitsExceededStatus: 402 | 429;
   bodyBytesMax: number;

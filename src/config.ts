@@ -115,6 +115,16 @@ function toConfig(
     agents,
     limits: (file.limits ?? file.budgets ?? []).map((limit) => limitConfig(limit, agents)),
     ...figures(file),
+    notices: [
+      ...file.notices.webhooks.map((one, index) => ({
+        ...{ name: `webhook ${index + 1}`, kind: 'webhook' as const },
+        ...{ url: one.url, secret: one.secret, events: one.events },
+      })),
+      ...file.notices.slack.map((one, index) => ({
+        ...{ name: `slack ${index + 1}`, kind: 'slack' as const, url: one.url, secret: '' },
+        events: one.events,
+      })),
+    ],
     prompts: {
       rulesRoots: file.prompts.rules_roots.map((root) => resolve(cwd, root)),
       keepText: file.prompts.keep_text,

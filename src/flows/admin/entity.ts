@@ -112,6 +112,8 @@ export interface EntityChange {
   before?: (row: EntityRow) => Refused | undefined;
   after?: (tx: Queryable) => Promise<Refused | undefined>;
   reason?: string | undefined;
+  /** What else is written with it. */
+  beside?: (tx: Queryable, after: EntityRow) => Promise<void>;
 }
 
 export function changeEntity(
@@ -131,6 +133,7 @@ export function changeEntity(
     if (isRefused(after)) return after;
     const late = await wanted.after?.(tx);
     if (late) return late;
+    await wanted.beside?.(tx, after);
     const { action, reason } = wanted;
     await audit({
       action,

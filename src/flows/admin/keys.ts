@@ -4,11 +4,13 @@
 import type { Dimension, KeyDimensions } from '../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { GIVEN_KEY_PUBLIC_ID, insertKey, type NewKey } from '../../stores/api-keys.js';
+import { enqueueNotice } from '../../stores/notices.js';
 import { type Actor, type AdminDeps, change, managedByFile } from './change.js';
 import {
   type Columns,
   changeEntity,
   type Entity,
+  type EntityChange,
   type EntityRow,
   type ListRequest,
   listRows,
@@ -83,7 +85,13 @@ export function enableKey(deps: AdminDeps, actor: Actor, id: string) {
 
 /** For ever: a revoked key never works again. */
 export function revokeKey(deps: AdminDeps, actor: Actor, id: string, reason?: string) {
-  return touch(deps, actor, id, 'revoke', { revoked_at: new Date(deps.clock.nowMs()) }, reason);
+  const nowMs = deps.clock.nowMs();
+  const columns = { revoked_at: new Date(nowMs) };
+  return touch(deps, actor, id, 'revoke', columns, reason, async (tx, { name, prefix }) => {
+    const title = `The key ${String(name)} was revoked`;
+    const about = { key_id: id, name: String(name), prefix: String(prefix), title };
+    await enqueueNotice(tx, 'key.revoked', `key.revoked/${id}`, about, nowMs);
+  });
 }
 
 function touch(
@@ -93,9 +101,16 @@ function touch(
   action: 'update' | 'disable' | 'enable' | 'revoke',
   columns: Columns,
   reason?: string,
+  beside?: EntityChange['beside'],
 ): Promise<EntityRow | Refused> {
   const before = (row: EntityRow) => refuseTouch(actor, row);
-  return changeEntity(deps, actor, KEY, id, { action, columns, before, reason });
+  return changeEntity(deps, actor, KEY, id, {
+    action,
+    columns,
+    before,
+    reason,
+    ...(beside && { beside }),
+  });
 }
 
 /** A new key in place of an old one, which works for another day. */

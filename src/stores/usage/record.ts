@@ -5,6 +5,7 @@ import type { Unit } from '../../core/amount.js';
 import { add } from '../../core/money.js';
 import type { PairCharge, UsageEvent } from '../../core/usage-event.js';
 import type { Database, Queryable } from '../../drivers/database.js';
+import { raiseAlerts, type Watch } from './alerts.js';
 import type { AttributionBook, Resolved } from './attribution.js';
 import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
 import { rowKey, toRow, type UsageRow } from './row.js';
@@ -52,6 +53,7 @@ export async function recordRows(
   database: Database,
   book: AttributionBook,
   all: readonly UsageRow[],
+  watch?: Watch,
 ): Promise<Recorded> {
   const rows = [...new Map(all.map((row) => [row.key, row])).values()];
   if (rows.length === 0) return { inserted: 0, duplicates: 0 };
@@ -67,6 +69,10 @@ export async function recordRows(
     );
     const fresh = keys.map((key) => entries.get(rowKey(key))).filter((entry) => !!entry);
     await Promise.all([...moves(tx, fresh), raise(tx, rows)]);
+    if (watch && fresh.length > 0) {
+      const atMs = Math.max(...fresh.map(({ row }) => row.event.atMs));
+      await raiseAlerts(tx, totalsOf(fresh), watch, atMs);
+    }
     return fresh.length;
   });
   return { inserted, duplicates: all.length - inserted };

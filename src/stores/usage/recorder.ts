@@ -6,6 +6,7 @@ import { AssertionError } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
 import type { UsageEvent } from '../../core/usage-event.js';
 import { type Database, sqlState } from '../../drivers/database.js';
+import type { Watch } from './alerts.js';
 import type { AttributionBook } from './attribution.js';
 import { type Recorded, recordRows } from './record.js';
 import { toRow, type UsageRow } from './row.js';
@@ -13,6 +14,8 @@ import { toRow, type UsageRow } from './row.js';
 export interface RecorderOptions {
   database: Database;
   book: AttributionBook;
+  /** What is told when a threshold is passed; absent: nothing is. */
+  watch?: Watch;
   clock: Clock;
   /** Keeps an event that could not be recorded; resolves when it is durable. */
   setAside: (event: UsageEvent, reason: string) => Promise<void>;
@@ -119,6 +122,7 @@ class Attempt {
         this.#options.database,
         this.#options.book,
         rows,
+        this.#options.watch,
       );
       this.#result.inserted += inserted;
       this.#result.duplicates += duplicates;
