@@ -52,9 +52,15 @@ class IoRedis implements Redis {
   }
 
   async ready(withinMs: number): Promise<void> {
-    if (this.#client.status === 'ready') return;
+    if (this.#client.status !== 'ready') await this.#connected(withinMs);
+    // Tries that failed before have opened the breaker; one answer closes it.
+    await this.#probe();
+    if (!this.isUp) throw new RedisUnavailable('closed', 'not_done');
+  }
+
+  #connected(withinMs: number): Promise<void> {
     const client = this.#client;
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       const onReady = (): void => {
         cancel();
         resolve();

@@ -162,3 +162,18 @@ test('nothing waits for a server that is not there', async () => {
   expect(error.reason).toBe('closed');
   await expect(redis.ready(30)).rejects.toBeInstanceOf(RedisUnavailable);
 });
+
+test('a server that comes late is ready with its first answer', async () => {
+  const { port } = server.address() as { port: number };
+  server.close();
+  for (const socket of sockets) socket.destroy();
+  await once(server, 'close');
+  const late = openRedis({ urls: [`redis://127.0.0.1:${port}`], clock: realClock });
+  const isReady = late.ready(10_000);
+  await expect.poll(() => late.isUp).toBe(false);
+  server.listen(port, '127.0.0.1');
+  await isReady;
+  expect(late.isUp).toBe(true);
+  expect(await late.run(script, [], [])).toBe('OK');
+  await late.close();
+});
