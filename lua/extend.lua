@@ -21,9 +21,8 @@ if stop then return reply(stop) end
 if not open then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 4
-local leaseMs = amount(ARGV[4])
-if not leaseMs or #ARGV ~= 13 + n then return reply('INVALID_INPUT') end
-for i = 5, 13 do
+if #ARGV ~= 13 + n then return reply('INVALID_INPUT') end
+for i = 4, 13 do
   if not amount(ARGV[i]) then return reply('INVALID_INPUT') end
 end
 
@@ -64,5 +63,5 @@ if ARGV[9] == '1' then
   for i = 1, 4 do floor[i] = math.max(floor[i], amount(ARGV[9 + i])) end
   redis.call('HSET', KEYS[4], 'state', 'sent', 'floor', textOf(floor))
 end
-redis.call('ZADD', KEYS[3], now + leaseMs, ARGV[3])
+redis.call('ZADD', KEYS[3], now + amount(ARGV[4]), ARGV[3])
 return reply('EXTENDED', '', balances(n))

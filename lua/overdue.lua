@@ -2,15 +2,14 @@
 --[[ overdue: ids whose lease has ended, from a random place where there are more than asked, so
   that several reapers do not all fight for the same head.
   KEYS[1]  state (hash)   KEYS[2]  leases (zset)
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  how many   ARGV[4]  the place, in millionths
+  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  how many   ARGV[4]  a random number
   Returns {answer, seq, epoch, now, detail, balances}; answer is one of
     OVERDUE   detail: ids
 ]]
 -- include fence
 
-local most = amount(ARGV[3])
 local due = redis.call('ZCOUNT', KEYS[2], '-inf', digits(now))
-local first = math.floor((due - most + 1) * amount(ARGV[4]) / 1000000)
-local offset = digits(math.max(first, 0))
+local places = math.max(due - amount(ARGV[3]), 0) + 1
+local first = digits(amount(ARGV[4]) % places)
 return reply('OVERDUE',
-  redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', digits(now), 'LIMIT', offset, ARGV[3]))
+  redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', digits(now), 'LIMIT', first, ARGV[3]))

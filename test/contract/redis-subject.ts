@@ -51,8 +51,16 @@ export async function openRedisSubject(options: RedisSubjectOptions): Promise<Re
     await redis.ready(10_000);
     return createRedisLedger({ redis, scripts, clock, tag });
   };
+  const stop = async (): Promise<void> => {
+    await Promise.all(opened.map((redis) => redis.close()));
+  };
   const ledger = await connect();
-  await ledger.openAdmission(1);
+  try {
+    await ledger.openAdmission(1);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     ledger,
     redis: opened[0]!,
@@ -64,8 +72,6 @@ export async function openRedisSubject(options: RedisSubjectOptions): Promise<Re
     },
     // A timer may fire a little early by the clock that is asked.
     pass: (ms) => wait(ms + 2),
-    async stop() {
-      await Promise.all(opened.map((redis) => redis.close()));
-    },
+    stop,
   };
 }

@@ -1,6 +1,7 @@
 // One mutant against everything that Redis guarantees: a fresh subject for each guarantee, several
 // at a time; the first that fails kills it.
 
+import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadScripts, type Scripts } from '#src/drivers/scripts.js';
@@ -14,6 +15,14 @@ import { REDIS_ONLY } from '../contract/redis-only.js';
 import { openRedisSubject, type RedisSubject } from '../contract/redis-subject.js';
 
 import type { Mutant } from './mutants.js';
+
+// Where no message is given, Node reads the caller's source to make one, and takes minutes over the
+// long lines that tsx makes of a file. Here a failure is enough.
+Object.assign(assert, {
+  ok(value: unknown, message?: string) {
+    if (!value) throw new Error(message ?? 'not so');
+  },
+});
 
 const AT_ONCE = 12;
 const GUARANTEE_MS = 20_000;

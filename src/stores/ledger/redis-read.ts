@@ -18,7 +18,7 @@ import { toLedgerUnavailable } from './redis-wire.js';
 
 const COUNTERS_MAX = 256;
 const HOLD_FIELDS = ['state', 'owner', 'lines', 'held', 'limits', 'floor', 'seen', 'stub'];
-const MILLION = 1_000_000;
+const PLACES = 2 ** 31;
 
 export async function balances(
   { wire, keys }: RedisParts,
@@ -35,7 +35,7 @@ export async function balances(
 }
 
 export async function overdue({ wire, keys }: RedisParts, limit: number): Promise<string[]> {
-  const args = [`${limit}`, `${randomInt(MILLION)}`];
+  const args = [`${limit}`, `${randomInt(PLACES)}`];
   const raw = await wire.send('overdue', [keys.state, keys.leases], args);
   return raw.detail as string[];
 }

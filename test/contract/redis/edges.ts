@@ -256,15 +256,16 @@ export const EDGES: readonly RedisGuarantee[] = [
         await sentHold(ledger, [line(a)], usd(3), LEASE_MS),
         await sentHold(ledger, [line(a)], usd(3), LEASE_MS),
       ];
-      for (const floor of [usd(1), usd(9)]) {
-        const more = { id: first, more: usd(1), sent: { floor }, leaseMs: LEASE_MS };
+      const floor = amounts({ nano_usd: 9, tokens: 8, requests: 7, concurrency: 6 });
+      for (const told of [usd(1), floor]) {
+        const more = { id: first, more: usd(1), sent: { floor: told }, leaseMs: LEASE_MS };
         assert.equal((await ledger.extend(more)).answer, 'EXTENDED');
       }
       const beats = [{ id: first, seen: usd(8) }];
       assert.deepEqual((await ledger.beat({ owner: 'o', leaseMs: LEASE_MS, beats })).gone, []);
       const { holds } = await ledger.holds({ offset: 0, limit: 9 });
       const open = holds.find(({ id }) => id === first);
-      assert.deepEqual([open?.floor, open?.seen], [usd(9), usd(8)]);
+      assert.deepEqual([open?.floor, open?.seen], [floor, usd(8)]);
       assert.equal((await ledger.release(second)).answer, 'RELEASED');
       assert.equal((await ledger.finalize(ending(first, usd(103)))).answer, 'FINALIZED');
       assert.deepEqual(await counters(ledger, a), { committed: 103, reserved: 0, overrun: 1 });

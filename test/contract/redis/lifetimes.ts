@@ -148,7 +148,10 @@ export const LIFETIMES: readonly RedisGuarantee[] = [
       const key = ledger.keys.counter(a, LABEL);
       const empty = await hold(ledger, [line(a, { amount: 0 })]);
       await ledger.release(await hold(ledger, [line(a)]));
-      assert.ok((await end(key)) > 0);
+      const before = await end(key);
+      assert.ok(before > 0);
+      await ledger.extend({ id: empty, more: amounts(), leaseMs: 5_000 });
+      assert.equal(await end(key), before, 'by nothing more, it is left alone');
       await ledger.extend({ id: empty, more: amounts({ nano_usd: 1 }), leaseMs: 5_000 });
       assert.equal(await end(key), -1);
     },

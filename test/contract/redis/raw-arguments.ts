@@ -44,7 +44,7 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
     async check(subject) {
       const { ledger, redis } = subject;
       const a = newEnvelope();
-      const lines = [line(a, { limit: MARK * 100, version: 123_457, amount: MARK })];
+      const lines = [line(a, { limit: MARK * 100, version: 5, amount: MARK })];
       const id = await hold(ledger, lines);
       const used = amounts({ nano_usd: MARK, tokens: MARK, requests: MARK });
       const all = { ...used, concurrency: MARK };
@@ -53,10 +53,13 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
       const leaseMs = MARK;
       await ledger.reserve(request(lines, { leaseMs }));
       await ledger.extend({ id, more: all, sent: { floor: all }, leaseMs });
-      await ledger.beat({ owner: 'o', leaseMs, beats: [{ id, seen: all }] });
+      const beats = [amounts(), all].map((seen) => ({ id, seen }));
+      await ledger.beat({ owner: 'o', leaseMs, beats });
       await ledger.adjust(correction(newId(), { [a]: MARK }));
       await ledger.finalize(ending(id, used));
-      await ledger.setLimits([{ envelope: a, limit: MARK, mode: 'block', version: 123_457 }]);
+      const told = { envelope: a, mode: 'block' } as const;
+      await ledger.setLimits([{ ...told, limit: 1, version: MARK }]);
+      await ledger.setLimits([{ ...told, limit: MARK, version: 1 }]);
       await ledger.closeAdmission();
       const key = { envelope: a, label: LABEL, unit: 'nano_usd' } as const;
       const counters = { ...key, committed: MARK, overrun: MARK, adjusted: MARK };
