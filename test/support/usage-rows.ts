@@ -26,12 +26,12 @@ export async function insertUsage(database: Database, from: number, count: numbe
        case when h % 19 = 0 then null
          else ('00000000-0000-4000-8000-' || lpad((1001 + h % ${AGENTS_COUNT})::text, 12, '0'))::uuid
        end,
-       (array['coder', 'tester', 'reviewer', null])[1 + h % 4],
-       case when h % 7 = 0 then null else '${WHO.project}'::uuid end,
+       case when h % 19 > 0 then (array['coder', 'tester', 'reviewer'])[1 + h % ${AGENTS_COUNT} % 3] end,
+       case when h % ${AGENTS_COUNT} <> 7 then '${WHO.project}'::uuid end,
        case when h % 5 = 0 then '${WHO.conversation}'::uuid end,
        case when h % 3 = 0 then '${WHO.task}'::uuid end,
        case when h % 11 = 0 then '${WHO.person}'::uuid end,
-       (array['openai', 'anthropic', null])[1 + h % 3], 'model-' || h % 4,
+       (array['openai', 'anthropic', null, 'local'])[1 + h / 7 % 4], 'model-' || h / 7 % 4,
        case when h % 50 = 0 then 'adjust' when h % 50 = 1 then 'late' else 'base' end,
        h % 5000, h % 700, h % 300, h % 40,
        (case when h % 50 = 0 then -1 else 1 end) * (h % 100000007) * 0.000000001,

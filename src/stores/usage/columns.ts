@@ -41,6 +41,9 @@ const ATTEMPTS: Column = {
   value: ({ event }) => whole(event.reading?.attempts ?? 1),
 };
 
+/** Plain ids in a turn: nothing is looked up. */
+const WHO_OF_TURN: readonly Column[] = WHO.map(({ name, type, value }) => ({ name, type, value }));
+
 export const USAGE_COLUMNS: readonly Column[] = [
   { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
   { name: 'kind', type: 'text', value: ({ event }) => event.kind },
@@ -99,7 +102,7 @@ export const USAGE_COLUMNS: readonly Column[] = [
 
 export const TURN_COLUMNS: readonly Column[] = [
   { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
-  ...WHO,
+  ...WHO_OF_TURN,
   { name: 'request_id', type: 'text', value: ({ event }) => cut(event.stub.requestId, 100) },
   { name: 'status', type: 'text', value: ({ outcome }) => outcome },
   {
