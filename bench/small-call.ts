@@ -139,3 +139,22 @@ async function startGateway(directory: string, upstreamPort: number): Promise<Si
   const port = Number(/127\.0\.0\.1:(\d+)/.exec(program.printed)?.[1] ?? 0);
   return { variant: 'purser', port, path: '/v1/chat/completions', key, program };
 }
+
+/** Shows the figures; false where calls failed or, if `check`, the ratio is below its floor. */
+export function showSmallCall(result: SmallCallResult, check: boolean): boolean {
+  const rows = result.rounds.map((round) => ({
+    variant: round.variant,
+    'calls/s': Math.round(round.perSecond),
+    'p50 µs': round.p50Us,
+    'p99 µs': round.p99Us,
+    'CPU µs/call': Math.round(round.cpuUsPerCall),
+    failures: round.failures,
+  }));
+  console.table(rows);
+  process.stdout.write(`small call: purser / bare proxy = ${result.ratio.toFixed(3)}\n`);
+  const failed = result.rounds.some((round) => round.failures > 0);
+  if (failed) process.stdout.write('some calls failed\n');
+  const isBelow = check && result.ratio < SMALL_CALL_FLOOR;
+  if (isBelow) process.stdout.write(`small call: below the floor of ${SMALL_CALL_FLOOR}\n`);
+  return !failed && !isBelow;
+}

@@ -995,11 +995,6 @@ alter table token_usage add constraint token_usage_pull_request_id_fkey FOREIGN 
 alter table token_usage add constraint token_usage_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE SET NULL;
 alter table token_usage add constraint token_usage_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE SET NULL;
 alter table turn_metrics add constraint turn_metrics_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON DELETE CASCADE;
-alter table turns add constraint turns_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE SET NULL;
-alter table turns add constraint turns_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(id) ON DELETE SET NULL;
-alter table turns add constraint turns_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE SET NULL;
-alter table turns add constraint turns_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id) ON DELETE SET NULL;
-alter table turns add constraint turns_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE SET NULL;
 alter table webhooks add constraint webhooks_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 CREATE TRIGGER agent_memory_updated_at BEFORE UPDATE ON public.agent_memory FOR EACH ROW EXECUTE FUNCTION set_updated_at();
 CREATE TRIGGER agents_config AFTER INSERT OR DELETE OR TRUNCATE ON public.agents FOR EACH STATEMENT EXECUTE FUNCTION bump_config_version();
