@@ -81,8 +81,9 @@ const RETENTION = {
   monthsAhead: 2,
   usageMonthsKept: null,
   turnsKeptMs: null,
-  turnsBatch: 5_000,
-  turnsBatchesMax: 100,
+  rateTotalsKeptMs: 2 * 24 * 60 * MINUTE_MS,
+  batchMax: 5_000,
+  batchesMax: 100,
 };
 
 function gauges(

@@ -228,7 +228,7 @@ eachDatabase(
 );
 
 eachDatabase(
-  'retention makes months ahead, takes old ones off, trims turns',
+  'retention makes months ahead, takes old ones off, trims turns and totals of old minutes',
   async ({ database }) => {
     const usage = createUsageStore(database);
     const clock = manualClock(NOW_MS);
@@ -238,19 +238,40 @@ eachDatabase(
     const recorder = testRecorder(database);
     await recorder.record([oldEvent, ...usageEvents(7, { lines: LINES })]);
     await database.run("update turns set created_at = now() - interval '40 days'");
+    await database.run(`
+      insert into envelope_totals (envelope_id, label, unit, updated_at) values
+        ('limit:a', '2026-11-17T09:41', 'requests', '2026-11-18T09:41Z'),
+        ('limit:a', '2026-11-17T09', 'requests', '2026-11-18T09:41Z'),
+        ('limit:a', '2026-11-17T03+02:00', 'tokens', '2026-11-18T09:41Z'),
+        ('limit:a', '2026-11-16T09', 'requests', '2026-11-21T09:00Z'),
+        ('limit:a', '2026-11-18T00:41', 'requests', '2026-11-18T09:41Z'),
+        ('limit:a', '2026-11-17', 'requests', '2026-11-17T09:41Z'),
+        ('limit:a', 'ever', 'requests', '2026-11-17T09:41Z')`);
     const retention = createRetention({
+      rateTotalsKeptMs: 2 * 86_400_000,
       ...{ usage, clock, log: testLog(), everyMs: 1000, monthsAhead: 2, usageMonthsKept: 3 },
       // Turns are as old as the database says.
-      ...{ turnsKeptMs: NOW_MS - Date.now() + 30 * 86_400_000, turnsBatch: 3, turnsBatchesMax: 2 },
+      ...{ turnsKeptMs: NOW_MS - Date.now() + 30 * 86_400_000, batchMax: 3, batchesMax: 2 },
     });
     const result = await retention.round();
-    expect(result).toEqual({ made: 3, detached: ['token_usage_2026_07'], trimmed: 6 });
+    expect(result).toEqual({
+      made: 3,
+      detached: ['token_usage_2026_07'],
+      trimmed: 6,
+      rateTotals: 3,
+    });
     const [left] = await database.query(
       `select (select count(*) from token_usage) as usage, (select count(*) from turns) as turns,
        (select count(*) from turn_metrics) as metrics,
        (select count(*) from token_usage_2026_07) as detached`,
     );
     expect(left).toEqual({ usage: 7, turns: 2, metrics: 2, detached: 1 });
-    expect(await retention.round()).toEqual({ made: 0, detached: [], trimmed: 2 });
+    const labels = await database.query(
+      "select label from envelope_totals where envelope_id = 'limit:a' order by 1",
+    );
+    expect(labels.map(({ label }) => label)).toEqual([
+      ...['2026-11-16T09', '2026-11-17', '2026-11-18T00:41', 'ever'],
+    ]);
+    expect(await retention.round()).toEqual({ made: 0, detached: [], trimmed: 2, rateTotals: 0 });
   },
 );

@@ -1,5 +1,5 @@
-// Partitions are made before their month begins, whole old months are taken off, and old turns are
-// deleted a batch at a time, so that no delete holds locks for long.
+// Partitions are made before their month begins, whole old months are taken off, and old turns and
+// totals of minutes and hours are deleted a batch at a time, so that no delete holds locks for long.
 
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
@@ -17,15 +17,20 @@ export interface RetentionOptions {
   usageMonthsKept: number | null;
   /** Null keeps all. */
   turnsKeptMs: number | null;
-  turnsBatch: number;
-  /** Batches in one round. */
-  turnsBatchesMax: number;
+  /** Of minutes and hours, longer than the ledger keeps their counters; days and longer stay. */
+  rateTotalsKeptMs: number;
+  /** Turns or totals that one statement deletes. */
+  batchMax: number;
+  /** Batches of each in one round. */
+  batchesMax: number;
 }
 
 export interface RetentionResult {
   made: number;
   detached: string[];
+  /** Turns. */
   trimmed: number;
+  rateTotals: number;
 }
 
 export interface Retention extends Repeated {
@@ -53,15 +58,30 @@ async function keep(options: RetentionOptions): Promise<RetentionResult> {
     usageMonthsKept === null
       ? []
       : await usage.detachPartitions(monthsBefore(nowMs, usageMonthsKept));
-  let trimmed = 0;
-  for (let batch = 0; turnsKeptMs !== null && batch < options.turnsBatchesMax; batch += 1) {
-    const count = await usage.trimTurns(nowMs - turnsKeptMs, options.turnsBatch);
-    trimmed += count;
-    if (count < options.turnsBatch) break;
-  }
-  const result = { made, detached, trimmed };
-  if (made + detached.length + trimmed > 0) log.info({ ...result }, 'the record was kept in shape');
+  const trimmed =
+    turnsKeptMs === null
+      ? 0
+      : await inBatches(options, (limit) => usage.trimTurns(nowMs - turnsKeptMs, limit));
+  const rateTotals = await inBatches(options, (limit) =>
+    usage.trimRateTotals(nowMs - options.rateTotalsKeptMs, limit),
+  );
+  const result = { made, detached, trimmed, rateTotals };
+  const changes = made + detached.length + trimmed + rateTotals;
+  if (changes > 0) log.info({ ...result }, 'the record was kept in shape');
   return result;
+}
+
+async function inBatches(
+  { batchMax, batchesMax }: RetentionOptions,
+  trim: (limit: number) => Promise<number>,
+): Promise<number> {
+  let trimmed = 0;
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    const count = await trim(batchMax);
+    trimmed += count;
+    if (count < batchMax) break;
+  }
+  return trimmed;
 }
 
 function monthsBefore(nowMs: number, months: number): number {

@@ -1,7 +1,9 @@
 // Keeping the record in shape: monthly partitions ahead of their time, old ones taken off whole,
-// old turns deleted a batch at a time. A detached partition is a table that an operator may drop.
+// old turns and totals of minutes and hours deleted a batch at a time. A detached partition is a table that an operator may drop.
 
 import type { Database } from '../../drivers/database.js';
+
+const DAY_MS = 86_400_000;
 
 /** Makes the partitions of this month and those after it; answers how many were missing. */
 export async function makePartitions(
@@ -48,6 +50,30 @@ export async function trimTurns(
        order by created_at limit $2)
      returning 1 as one`,
     [beforeMs, limit],
+  );
+  return rows.length;
+}
+
+/**
+ * Deletes at most `limit` totals of minutes and hours that are over and that nothing has moved
+ * since a time; answers how many. By then the ledger has forgotten their counters, too: a row that
+ * still comes begins both of them anew.
+ */
+export async function trimRateTotals(
+  database: Database,
+  beforeMs: number,
+  limit: number,
+): Promise<number> {
+  // A label is the local time of some zone, at most a day away.
+  const day = new Date(beforeMs - DAY_MS).toISOString().slice(0, 10);
+  const rows = await database.query(
+    `delete from envelope_totals where (envelope_id, label) in (
+       select envelope_id, label from envelope_totals
+       where position('T' in label) > 0 and left(label, 10) < $2
+         and updated_at < to_timestamp($1::bigint / 1000.0)
+       order by envelope_id, label limit $3 for update)
+     returning 1 as one`,
+    [beforeMs, day, limit],
   );
   return rows.length;
 }

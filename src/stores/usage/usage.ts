@@ -1,7 +1,7 @@
 // The recorded usage as flows see it: everything but the recording itself.
 
 import type { Database } from '../../drivers/database.js';
-import { detachPartitions, makePartitions, trimTurns } from './partitions.js';
+import { detachPartitions, makePartitions, trimRateTotals, trimTurns } from './partitions.js';
 import { type RecordedRow, usageRow, usageRows } from './rows.js';
 import {
   type EnvelopeTotal,
@@ -29,6 +29,7 @@ export interface UsageStore {
   makePartitions(nowMs: number, months: number): Promise<number>;
   detachPartitions(beforeMs: number): Promise<string[]>;
   trimTurns(beforeMs: number, limit: number): Promise<number>;
+  trimRateTotals(beforeMs: number, limit: number): Promise<number>;
 }
 
 export function createUsageStore(database: Database): UsageStore {
@@ -44,5 +45,6 @@ export function createUsageStore(database: Database): UsageStore {
     makePartitions: (nowMs, months) => makePartitions(database, nowMs, months),
     detachPartitions: (beforeMs) => detachPartitions(database, beforeMs),
     trimTurns: (beforeMs, limit) => trimTurns(database, beforeMs, limit),
+    trimRateTotals: (beforeMs, limit) => trimRateTotals(database, beforeMs, limit),
   };
 }
