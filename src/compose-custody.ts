@@ -160,7 +160,7 @@ async function untilOpen(
 
 function drainOf({ config, recorder, clock, log }: CustodyParts, spool: DrainSource): Drain {
   const failpoint = createFailpoints(config.crashAt ?? undefined);
-  const pace = { batchMax: BATCH_MAX, retryMinMs: 100, retryMaxMs: 10_000 };
+  const pace = { batchMax: BATCH_MAX, retryMinMs: 100, retryMaxMs: 2_000 };
   return createDrain({ spool, recorder, clock, log, failpoint, ...pace });
 }
 

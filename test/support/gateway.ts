@@ -11,7 +11,7 @@ import { loadConfig } from '#src/config.js';
 import type { Database } from '#src/drivers/database.js';
 import { openLog } from '#src/drivers/log.js';
 import { assertBooksBalance } from './books.js';
-import { freshDatabase, type KINDS } from './databases.js';
+import { type FreshDatabase, freshDatabase, type KINDS } from './databases.js';
 import { openScriptedUpstream, type ScriptedUpstream } from './scripted-upstream.js';
 
 export interface StoryOptions {
@@ -22,7 +22,8 @@ export interface StoryOptions {
   providers?: readonly string[];
   /** Providers by name with their dialect, likewise. */
   dialects?: Readonly<Record<string, 'openai' | 'anthropic'>>;
-  database?: (typeof KINDS)[number];
+  /** A kind, or one that the test has made; it is migrated, and dropped at the end. */
+  database?: (typeof KINDS)[number] | FreshDatabase;
   env?: Record<string, string>;
 }
 
@@ -79,7 +80,8 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
   };
   const file = join(folder, 'gateway.yaml');
   await writeFile(file, JSON.stringify(config));
-  const fresh = await freshDatabase(options.database ?? 'postgres');
+  const { database = 'postgres' } = options;
+  const fresh = typeof database === 'string' ? await freshDatabase(database) : database;
   const lines: Record<string, unknown>[] = [];
   const log = openLog({
     level: 'debug',
