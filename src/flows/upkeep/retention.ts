@@ -1,5 +1,5 @@
 // Partitions are made before their month begins, whole old months are taken off, and old turns and
-// totals of minutes and hours are deleted a batch at a time, so that no delete holds locks for long.
+// totals of minutes and hours are deleted a batch at a time, so that no delete holds locks long.
 
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';

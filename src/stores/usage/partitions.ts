@@ -1,5 +1,6 @@
 // Keeping the record in shape: monthly partitions ahead of their time, old ones taken off whole,
-// old turns and totals of minutes and hours deleted a batch at a time. A detached partition is a table that an operator may drop.
+// old turns and totals of minutes and hours deleted a batch at a time. A detached partition is
+// a table that an operator may drop.
 
 import type { Database } from '../../drivers/database.js';
 
