@@ -96,7 +96,7 @@ function ofCall(
   if (!row || !exchange) return wrong;
   const { costNanoUsd: cost } = row;
   const whole = nanoUsd(asked.kind.words);
-  const least = nanoUsd(wordsWritten(asked, exchange, settledMs(asked, evidence)));
+  const least = leastNanoUsd(asked, exchange, evidence);
   say(row.kind !== 'base', `its row is ${row.kind}`);
   say(
     asked.reservationId !== undefined && asked.reservationId !== row.reservationId,
@@ -108,6 +108,11 @@ function ofCall(
   say(row.usageSource === 'estimated', 'its client saw the last byte, and its row is estimated');
   say(cost !== whole, `its client saw the last byte of ${whole}, and it cost ${cost}`);
   return wrong;
+}
+
+/** What a row of this call must cost at least. */
+export function leastNanoUsd(asked: Asked, exchange: Exchange, evidence: Evidence): number {
+  return nanoUsd(wordsWritten(asked, exchange, settledMs(asked, evidence)));
 }
 
 // Two beats before the end of the call, which is the kill, or its client's leaving: from then on

@@ -17,11 +17,12 @@ import {
 } from '../support/scripted-upstream.js';
 import { type Seeded, seeded } from '../support/seeded.js';
 import { readRows, readSpent, untilNoHolds } from './books-of-home.js';
-import { type Asked, ask, type Kind, nowMs, streamKind, wholeKind } from './calls.js';
+import { type Asked, ask, type Kind, nanoUsd, nowMs, streamKind, wholeKind } from './calls.js';
 import { homeOptions } from './home.js';
 import {
   type Evidence,
   exchangesOf,
+  leastNanoUsd,
   type Spent,
   violationsOf,
   wordsWritten,
@@ -188,11 +189,24 @@ function figuresOf(run: Run, evidence: Evidence): Figure[] {
     ['requests that the upstream received', exchangesOf(evidence.upstream).size],
     ['rows', rows.length],
     ['rows of reaped calls', rows.filter(({ outcome }) => outcome === 'reaped').length],
+    ['reaped and held to more than their prompt', reapedAndHeld(evidence)],
     ['written by the upstream and not charged, most of a call', missedMost(evidence)],
     ['longest stall of a gateway under load, ms', longestStall(evidence)],
     ['slowest restart, ms', Math.round(Math.max(0, ...run.restartsMs))],
     ['holds gone after a restart, slowest, ms', Math.round(Math.max(0, ...run.holdsGoneMs))],
   ];
+}
+
+/** So many rows the lower bound could have caught: without them it says nothing. */
+function reapedAndHeld(evidence: Evidence): number {
+  const exchanges = exchangesOf(evidence.upstream);
+  const reaped = evidence.rows.filter(({ outcome }) => outcome === 'reaped');
+  const ids = new Set(reaped.map(({ requestId }) => requestId));
+  return evidence.asked.filter((one) => {
+    const exchange = exchanges.get(one.requestId);
+    if (!exchange || !ids.has(one.requestId)) return false;
+    return leastNanoUsd(one, exchange, evidence) > nanoUsd(0);
+  }).length;
 }
 
 /** Tokens of the call that lost most, of those that have a row. */
@@ -206,7 +220,7 @@ function missedMost(evidence: Evidence): string {
     const killed = evidence.killedAtMs.get(one.round);
     if (cost === undefined || !exchange || killed === undefined || !one.kind.stream) continue;
     const written = wordsWritten(one, exchange, Math.min(killed, one.leftAtMs ?? killed));
-    most = Math.max(most, written - (cost - 10_000) / 4_000);
+    most = Math.max(most, written - (cost - nanoUsd(0)) / (nanoUsd(1) - nanoUsd(0)));
   }
   return `${most} tokens`;
 }

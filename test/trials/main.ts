@@ -38,10 +38,11 @@ if (values.help || !trial) {
   const count = numberOf('count', values.count) ?? trial.countDefault;
   const seed = numberOf('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31);
   process.stderr.write(`${trial.title}: ${count} ${trial.unit}, seed ${seed}\n`);
+  const at = commit();
   const startedAt = performance.now();
   const onProgress = (done: number) => draw(done, count, trial.unit);
   const result = await trial.run({ count, seed, onProgress });
-  const text = reportOf(trial, result, { count, seed, ms: performance.now() - startedAt });
+  const text = reportOf(trial, result, { at, count, seed, ms: performance.now() - startedAt });
   process.stdout.write(`${text}\n`);
   for (const violation of result.violations) process.stdout.write(`VIOLATION ${violation}\n`);
   if (values.write) await writeSection(PROOF, name, text);
@@ -71,13 +72,13 @@ function draw(done: number, count: number, unit: string): void {
 function reportOf(
   { title, unit }: Trial,
   { figures, violations }: TrialResult,
-  run: { count: number; seed: number; ms: number },
+  run: { at: string; count: number; seed: number; ms: number },
 ): string {
   const passed = violations.length === 0;
-  const { count, seed, ms } = run;
+  const { at, count, seed, ms } = run;
   const facts = [
     `\`npm run trials -- ${name} --count ${count} --seed ${seed}\` (${unit})`,
-    `at commit ${commit()}`,
+    `at commit ${at}`,
     `on ${new Date().toISOString().slice(0, 10)}`,
     `in ${Math.round(ms / 1000)} s`,
     `Node ${process.versions.node}`,
