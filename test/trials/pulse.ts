@@ -17,7 +17,9 @@ export interface Pulse {
 }
 
 const EVERY_MS = 10;
-const STALL_MS = 25;
+// What is read, beaten and written with less than this of delay each is still within two beats of
+// 200 ms, of which the beat itself takes one at most.
+const STALL_MS = 80;
 
 /** Goes on until the gateway answers no more. */
 export function feelPulse(url: string, file: string): Pulse {
