@@ -11,12 +11,14 @@ import type { Metrics } from './drivers/metrics.js';
 import { postWebhook } from './drivers/webhook.js';
 import { createLiveCalls } from './flows/call/live-calls.js';
 import { createBeat } from './flows/upkeep/beat.js';
+import { createCloser } from './flows/upkeep/close.js';
 import { createDelivery } from './flows/upkeep/deliver.js';
 import { createReaper } from './flows/upkeep/reap.js';
 import { createReconciler } from './flows/upkeep/reconcile.js';
 import { createRetention } from './flows/upkeep/retention.js';
 import { createLimitSync } from './flows/upkeep/sync-limits.js';
 import { watchedEnvelope } from './rules/budget/watched.js';
+import { createBudgetPeriods } from './stores/budget-periods.js';
 import { openDeadEvents } from './stores/dead-events.js';
 import type { Directory } from './stores/directory.js';
 import { createNoticeQueue } from './stores/notices.js';
@@ -57,6 +59,7 @@ export async function composeUpkeep(parts: UpkeepParts) {
     createRetention({ usage, clock, log, ...RETENTION }),
     createLimitSync({ ledger, clock, log, everyMs: MINUTE_MS, ...directory }),
     deliveryOf(parts),
+    closerOf(parts),
   ];
   gauges(parts, { calls: () => beat.size(), drift: () => reconciler.drift() }, custody.drain);
   return {
@@ -116,6 +119,19 @@ function deliveryOf({ config, database, clock, log }: UpkeepParts) {
 }
 
 const DELIVER_MS = 1_000;
+
+function closerOf({ database, directory, opened, clock, log }: UpkeepParts) {
+  return createCloser({
+    periods: createBudgetPeriods(database),
+    ledger: opened.ledger,
+    snapshot: directory.snapshot,
+    clock,
+    log,
+    everyMs: CLOSE_MS,
+  });
+}
+
+const CLOSE_MS = 30_000;
 
 function recorderOf(
   { database, directory, clock, log }: UpkeepParts,

@@ -49,6 +49,15 @@ export function watchedEnvelope(
   return watched(scope, limit, row.thresholds, projectId, agent?.id ?? null);
 }
 
+/** Period and calendar of a limit's envelope; no other kind of envelope ever begins anew. */
+export function periodOf(
+  id: string,
+  snapshot: DirectorySnapshot,
+): Pick<LimitRow, 'period' | 'calendar'> | undefined {
+  const [kind, key = ''] = id.split(':');
+  return kind === 'limit' ? indexOf(snapshot).limits.get(key) : undefined;
+}
+
 function ofTokens(agentId: string, snapshot: DirectorySnapshot): Watched | undefined {
   const row = snapshot.tokenBudgetsByAgent.get(agentId);
   const agent = snapshot.agents.get(agentId);
