@@ -34,7 +34,8 @@ export interface BudgetPeriods {
 }
 
 // Minutes and hours are rates, and `ever` is never over.
-const IS_PERIOD = `t.envelope_id like 'limit:%' and position('T' in t.label) = 0 and t.label <> 'ever'`;
+const IS_PERIOD = `t.envelope_id like 'limit:%' and position('T' in t.label) = 0
+  and t.label <> 'ever'`;
 
 export function createBudgetPeriods(database: Database): BudgetPeriods {
   return {

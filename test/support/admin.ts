@@ -38,6 +38,8 @@ export interface Admin {
   directory: Awaited<ReturnType<typeof openDirectory>>;
   /** As the owner unless another key is given; `null` sends none. */
   ask(method: string, path: string, body?: unknown, key?: string | null): Promise<Answer>;
+  /** Without a key, as it came. */
+  raw(path: string): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -132,6 +134,7 @@ export async function openAdmin(
         headers: answer.headers,
       };
     },
+    raw: (path) => fetch(`${server.address}${path}`),
     async close() {
       await server.close(0);
       await directory.close();

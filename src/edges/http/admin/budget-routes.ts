@@ -42,6 +42,7 @@ export function budgetRoutes(deps: AdminDeps): AdminRoute[] {
       method: 'POST',
       path: 'budgets/allocate',
       kind: 'write',
+      body: allocationSchema,
       async door({ exchange, actor }) {
         const read = await readAs(exchange, allocationSchema);
         if (read === undefined || isRefused(read)) return read;
@@ -52,6 +53,7 @@ export function budgetRoutes(deps: AdminDeps): AdminRoute[] {
       method: 'POST',
       path: 'budgets/move',
       kind: 'write',
+      body: moveSchema,
       async door({ exchange, actor }) {
         const read = await readAs(exchange, moveSchema);
         if (read === undefined || isRefused(read)) return read;

@@ -1,6 +1,7 @@
 // The admin doors' common part: who may, in which role, and how an answer looks. A door says its
 // method, path and least role in one table (`routes.ts`); nothing is reachable without one.
 
+import type { z } from 'zod';
 import type { AdminRole, KeyRow } from '../../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
 import type { Actor } from '../../../flows/admin/change.js';
@@ -37,6 +38,9 @@ export interface AdminRoute {
   path: string;
   /** Reading is for every role; writing is not for finance. */
   kind: 'read' | 'write';
+  /** What its door checks the body and the query with: for the description of the API. */
+  body?: z.ZodType;
+  query?: z.ZodType;
   door: AdminDoor;
 }
 

@@ -38,6 +38,7 @@ export function entityRoutes<New extends z.ZodType, Changed extends z.ZodType>(
       method: 'POST',
       path,
       kind: 'write',
+      body: newSchema,
       async door({ exchange, actor }) {
         const read = await readAs(exchange, newSchema);
         if (read === undefined || isRefused(read)) return read;
@@ -48,6 +49,7 @@ export function entityRoutes<New extends z.ZodType, Changed extends z.ZodType>(
       method: 'PATCH',
       path: `${path}/:id`,
       kind: 'write',
+      body: changeSchema,
       async door({ exchange, actor, id }) {
         const read = await readAs(exchange, changeSchema);
         if (read === undefined || isRefused(read)) return read;
@@ -73,6 +75,7 @@ export function recordRoute<S extends z.ZodType>(
     method: 'GET',
     path,
     kind: 'read',
+    query: schema,
     async door({ exchange }) {
       const request = readQuery(exchange, schema);
       return isRefused(request) ? request : listed(await list(request));

@@ -38,6 +38,7 @@ export function peopleRoutes(deps: pairs.PairDeps): AdminRoute[] {
       method: 'GET',
       path: 'person-occasions',
       kind: 'read',
+      query: schemas.pairListSchema,
       async door({ exchange }) {
         const request = readQuery(exchange, schemas.pairListSchema);
         return isRefused(request) ? request : listed(await pairs.listPairs(deps, request));
@@ -48,6 +49,7 @@ export function peopleRoutes(deps: pairs.PairDeps): AdminRoute[] {
       method: 'POST',
       path: 'person-occasions/:id/spend',
       kind: 'write',
+      body: schemas.spendSchema,
       async door({ exchange, actor, id }) {
         const read = await readAs(exchange, schemas.spendSchema);
         if (read === undefined || isRefused(read)) return read;
@@ -64,6 +66,7 @@ function rateRoutes(deps: pairs.PairDeps): AdminRoute[] {
       method: 'GET',
       path: 'exchange-rates',
       kind: 'read',
+      query: schemas.rateListSchema,
       async door({ exchange }) {
         const request = readQuery(exchange, schemas.rateListSchema);
         return isRefused(request) ? request : listed(await rates.listRates(deps, request));
@@ -73,6 +76,7 @@ function rateRoutes(deps: pairs.PairDeps): AdminRoute[] {
       method: 'POST',
       path: 'exchange-rates',
       kind: 'write',
+      body: schemas.rateSchema,
       async door({ exchange, actor }) {
         const read = await readAs(exchange, schemas.rateSchema);
         if (read === undefined || isRefused(read)) return read;
@@ -84,6 +88,7 @@ function rateRoutes(deps: pairs.PairDeps): AdminRoute[] {
       method: 'POST',
       path: 'exchange-rates/csv',
       kind: 'write',
+      body: schemas.csvSchema,
       async door({ exchange, actor }) {
         const read = await readAs(exchange, schemas.csvSchema);
         if (read === undefined || isRefused(read)) return read;

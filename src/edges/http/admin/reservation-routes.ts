@@ -26,13 +26,19 @@ export function reservationRoutes(deps: reservations.ReservationDeps): AdminRout
     return answered(await reservations.releaseReservation(deps, actor, id, read.input.reason));
   };
   return [
-    { method: 'GET', path: 'reservations', kind: 'read', door: list },
+    { method: 'GET', path: 'reservations', kind: 'read', query: reservationListSchema, door: list },
     {
       method: 'GET',
       path: 'reservations/:id',
       kind: 'read',
       door: async ({ id }) => answered(await reservations.readReservation(deps, id)),
     },
-    { method: 'POST', path: 'reservations/:id/release', kind: 'write', door: release },
+    {
+      method: 'POST',
+      path: 'reservations/:id/release',
+      kind: 'write',
+      body: reasonSchema,
+      door: release,
+    },
   ];
 }

@@ -12,6 +12,7 @@ import { type AdminAuth, mountAdmin } from './doors.js';
 import { entityRoutes, recordRoute } from './entity-routes.js';
 import { keyRoutes } from './key-routes.js';
 import { limitRoutes } from './limit-routes.js';
+import { describeDoors } from './openapi.js';
 import { policyRoutes } from './policy-routes.js';
 import { type PreviewPrompt, promptRoutes } from './prompt-routes.js';
 import { reportRoutes } from './report-routes.js';
@@ -55,5 +56,5 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
     recordRoute('usage/rows', schemas.usageListSchema, (request) => listUsage(deps, request)),
     recordRoute('audit', schemas.listSchema, (request) => listAudit(deps, request)),
   ];
-  return mountAdmin(routes, deps.auth);
+  return [...mountAdmin(routes, deps.auth), ...describeDoors(routes)];
 }

@@ -15,6 +15,7 @@ export function stopRoutes(deps: AdminDeps): AdminRoute[] {
       method: 'POST',
       path,
       kind: 'write',
+      body: reasonSchema,
       async door({ exchange, actor }) {
         const read = await readAs(exchange, reasonSchema);
         if (read === undefined || isRefused(read)) return read;

@@ -26,6 +26,7 @@ export function tierRoutes(deps: AdminDeps): AdminRoute[] {
       method: 'PATCH',
       path: 'tiers/:key',
       kind: 'write',
+      body: tierSchema,
       async door({ exchange, actor, key }) {
         const read = await readAs(exchange, tierSchema);
         if (read === undefined || isRefused(read)) return read;
