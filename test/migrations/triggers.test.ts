@@ -42,14 +42,16 @@ eachDatabase(
   async (fresh) => {
     const { database } = fresh;
     await insertRows(database);
-    for (const [statements, step] of [
-      [NOT_COUNTED, 0],
-      [COUNTED, 1],
+    for (const [statements, moves] of [
+      [NOT_COUNTED, false],
+      [COUNTED, true],
     ] as const) {
       for (const statement of statements) {
         const before = await configVersion(database);
         await database.run(statement);
-        expect([statement, await configVersion(database)]).toEqual([statement, before + step]);
+        // By more than one where the change of one table is a change of another.
+        const moved = (await configVersion(database)) > before;
+        expect([statement, moved]).toEqual([statement, moves]);
       }
     }
   },
