@@ -12,12 +12,13 @@ import type { SpoolLog } from '#src/stores/spool-log.js';
 import { assertBooksBalance } from '../support/books.js';
 import { connectPostgres, eachDatabase, warmPglite } from '../support/databases.js';
 import { usageEvent, usageEvents } from '../support/events.js';
-import { type Server, startPostgres } from '../support/programs.js';
+import { startPostgres } from '../support/programs.js';
 import { openUpkeep } from '../support/upkeep.js';
+import { runPgKills } from '../trials/pg-kill.js';
 
 beforeAll(warmPglite, 120_000);
 
-// 5 here; `TRIAL_CYCLES=300` for the trials.
+/** More of them by `TRIAL_CYCLES`; PostgreSQL's own are the trial `pg-kill`. */
 const CYCLES = Number(process.env.TRIAL_CYCLES ?? 5);
 
 async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
@@ -86,42 +87,8 @@ eachDatabase(
 test(
   'PostgreSQL killed while it commits loses no event and records none twice',
   async () => {
-    await withFolder(async (folder) => {
-      const data = join(inject('runFolder'), `crash-${process.pid}`);
-      let server: Server = await startPostgres(data);
-      let database = connectPostgres(server.url);
-      await migrateUp({ database });
-      let written = 0;
-      for (let cycle = 0; cycle < CYCLES; cycle += 1) {
-        const upkeep = await openUpkeep(join(folder, 'spool'), database);
-        await upkeep.rebuild();
-        const writes: Promise<void>[] = [];
-        // Small batches, so that the kill meets a commit; each cycle kills somewhere else.
-        const kill = setTimeout(() => void server.kill(), 20 + ((cycle * 37) % 160));
-        while (upkeep.drain.state().failures === 0) {
-          for (const event of usageEvents(40)) writes.push(upkeep.spool.ended(event, 'fsync'));
-          written += 40;
-          await new Promise((resolve) => setTimeout(resolve, 2));
-        }
-        clearTimeout(kill);
-        await server.kill();
-        await Promise.all(writes);
-        await upkeep.drain.stop();
-        await upkeep.spool.close();
-        await database.close();
-        server = await startPostgres(data);
-        database = connectPostgres(server.url);
-        const after = await openUpkeep(join(folder, 'spool'), database);
-        await after.rebuild();
-        const [row] = await database.query<{ count: number }>('select count(*) from token_usage');
-        expect(row?.count).toBe(written);
-        await assertBooksBalance(database, after.ledger);
-        await after.close();
-      }
-      await database.close();
-      await server.stop();
-      await rm(data, { recursive: true, force: true });
-    });
+    const { violations } = await runPgKills({ count: CYCLES, seed: 1 });
+    expect(violations).toEqual([]);
   },
   60_000 + CYCLES * 20_000,
 );

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
@@ -13,7 +13,7 @@ export interface Server {
   pid: number;
   /** Ends it in order. */
   stop(): Promise<void>;
-  /** Ends it as a power cut would, with what it started. */
+  /** Ends it as a power cut would, with what it started; the signals are sent at once. */
   kill(): Promise<void>;
 }
 
@@ -78,10 +78,27 @@ function server(child: ChildProcess, port: number, url: string, gentle: NodeJS.S
   const end = async (signal: NodeJS.Signals, group: boolean) => {
     process.off('exit', killNow);
     if (child.exitCode !== null || child.signalCode !== null) return;
+    // Each process of PostgreSQL is a group of its own, and would end its commit in peace.
+    const started = group ? childrenOf(pid) : [];
     process.kill(group ? -pid : pid, signal);
+    for (const one of started) killIfThere(one);
     await exited;
   };
   return { url, port, pid, stop: () => end(gentle, false), kill: () => end('SIGKILL', true) };
+}
+
+function childrenOf(pid: number): number[] {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').split(' ').filter(Boolean).map(Number);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 export async function freePort(): Promise<number> {

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { runKills } from './kills.js';
+import { runPgKills } from './pg-kill.js';
 import { writeSection } from './proof.js';
 import type { Trial, TrialResult } from './trial.js';
 
@@ -13,6 +14,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     unit: 'kills',
     countDefault: 25,
     run: runKills,
+  },
+  'pg-kill': {
+    title: 'PostgreSQL killed with -9 while it commits',
+    unit: 'kills',
+    countDefault: 300,
+    run: runPgKills,
   },
 };
 
