@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { compose, type Gateway } from '#src/compose.js';
 import { loadConfig } from '#src/config.js';
 import type { Database } from '#src/drivers/database.js';
@@ -48,6 +48,14 @@ export interface Story {
 }
 
 const TEST_PRICES = { input: 1, output: 4 };
+
+// Registered before the hooks of the test file, and so the last one: a story that was not ended is
+// one whose books nobody has checked.
+let started = 0;
+let ended = 0;
+afterAll(() => {
+  expect(ended, 'every story was ended, and its books checked').toBe(started);
+});
 
 export async function startStory(options: StoryOptions = {}): Promise<Story> {
   const folder = await mkdtemp(join(tmpdir(), 'purser-story-'));
@@ -95,6 +103,7 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
       rows: { database: fresh.database, described: 'test', close: async () => {} },
     },
   );
+  started += 1;
   const { agentKey, adminKey } = gateway.bootstrapped;
   const key = agentKey?.text ?? '';
   return {
@@ -123,6 +132,7 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
       return fresh.database.query('select * from token_usage order by reservation_id');
     },
     async end() {
+      ended += 1;
       try {
         await gateway.drained();
         const state = await gateway.ledger.state();

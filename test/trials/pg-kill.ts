@@ -101,16 +101,19 @@ async function killWhileItDrains(run: Run, server: Server, round: number): Promi
   const database = connect(server);
   const rowsBefore = await countRows(database);
   let isInCommit = false;
-  let skip = random.below(6);
+  // Counted from the rebuild on, which drains, too.
+  let skip = Number.POSITIVE_INFINITY;
   const kill = () => void server.kill();
   const begin = () => {
-    if (round % 2 === 0 && skip-- === 0) killAfterUs(random.below(INTO_COMMIT_US_MOST), kill);
+    skip -= 1;
+    if (skip < 0) killAfterUs(random.below(INTO_COMMIT_US_MOST), kill);
   };
   const failed = () => {
     isInCommit = true;
   };
   const upkeep = await openUpkeep(join(run.folder, 'spool'), watched(database, { begin, failed }));
   await upkeep.rebuild();
+  if (round % 2 === 0) skip = random.below(6);
   const { least, most } = KILL_AFTER_MS;
   const atAnyTime = round % 2 === 1 ? least + random.below(most - least) : 5_000;
   const timer = setTimeout(kill, atAnyTime);
