@@ -106,7 +106,7 @@ async function killWhileItDrains(run: Run, server: Server, round: number): Promi
   const kill = () => void server.kill();
   const begin = () => {
     skip -= 1;
-    if (skip < 0) killAfterUs(random.below(INTO_COMMIT_US_MOST), kill);
+    if (skip === -1) killAfterUs(random.below(INTO_COMMIT_US_MOST), kill);
   };
   const failed = () => {
     isInCommit = true;
