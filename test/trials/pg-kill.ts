@@ -48,7 +48,8 @@ export async function runPgKills(options: TrialOptions): Promise<TrialResult> {
     await first.close();
     for (let round = 1; round <= options.count; round += 1) {
       await killWhileItDrains(run, server, round);
-      server = await startPostgres(join(folder, 'postgres'));
+      // On its port, which nobody else may have been given meanwhile.
+      server = await startPostgres(join(folder, 'postgres'), [], server.port);
       await checkAfter(run, server, round);
       options.onProgress?.(round);
     }
