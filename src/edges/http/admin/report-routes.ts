@@ -40,7 +40,9 @@ const tags = z
   .string()
   .max(2000)
   .transform((text, context) => {
-    const pairs = text.split(',').map((pair) => /^([^=]{1,64})=(.*)$/s.exec(pair));
+    const pairs = (text === '' ? [] : text.split(',')).map((pair) =>
+      /^([^=]{1,64})=(.*)$/s.exec(pair),
+    );
     if (pairs.includes(null) || pairs.length > TAGS_MAX || text.includes('\0')) {
       context.addIssue({ code: 'custom', message: 'is not key=value, with commas between' });
       return z.NEVER;
@@ -57,11 +59,11 @@ const filters = Object.fromEntries(DIMENSIONS.map((name) => [name, filter]));
 const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).optional();
 
 export const reportSchema = z.strictObject({
-  group_by: groups.default([]),
+  group_by: groups.prefault(''),
   since: moment,
   until: moment,
   zone: z.string().max(64).refine(isTimeZone, 'is no IANA time zone').optional(),
-  tag: tags.default({}),
+  tag: tags.prefault(''),
   format: z.enum(['json', 'csv']).default('json'),
   ...(filters as Record<Dimension, typeof filter>),
 });
@@ -72,6 +74,7 @@ export function reportRoutes(deps: AdminDeps): AdminRoute[] {
       method: 'GET',
       path: 'usage',
       kind: 'read',
+      query: reportSchema,
       async door({ exchange }) {
         const asked = readQuery(exchange, reportSchema);
         if (isRefused(asked)) return asked;
