@@ -1,6 +1,6 @@
 // `npm run mutate`: makes every mutant of the Lua and runs all that Redis guarantees against each.
 // A mutant that lives is a guarantee that nobody tests. `--sample N --seed S` tries a fixed few,
-// `--file reap` one file, `--part 1/2` every second one, `--list` only counts.
+// `--file reap,parts` some files, `--part 1/2` every second one, `--list` only counts.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +33,7 @@ const nameOf = ({ file, line, change }: Mutant): string => `${file}:${line} ${ch
 function wanted(): Mutant[] {
   const files = readdirSync(LUA, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.lua'))
-    .filter((name) => !values.file || name.includes(values.file))
+    .filter((name) => !values.file || values.file.split(',').some((part) => name.includes(part)))
     .sort();
   const all = files.flatMap((file) => mutantsOf(file, readFileSync(join(LUA, file), 'utf8')));
   const open = all.filter((mutant) => !isEquivalent(mutant));
