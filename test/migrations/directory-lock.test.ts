@@ -35,11 +35,11 @@ test('of 20 starters at once exactly one wins and 19 are told so in one line', a
   expect(lines.filter((line) => line === 'locked')).toHaveLength(1);
   const refused = lines.filter((line) => line !== 'locked');
   const winner = children.find((child) => child.exitCode === null && !child.killed);
-  expect(new Set(refused)).toEqual(
-    new Set([
-      `OperatorError: Another Purser (pid ${winner?.pid}) is using the data directory ${dir}.`,
-    ]),
-  );
+  // An owner that is too busy to say who it is still owns.
+  const told = (owner: string) =>
+    `OperatorError: Another Purser (${owner}) is using the data directory ${dir}.`;
+  const expected = [told(`pid ${winner?.pid}`), told('unknown')];
+  expect(refused.filter((line) => !expected.includes(line))).toEqual([]);
 });
 
 test('after kill -9 of its owner, of 20 starters at once exactly one wins, five times', async () => {
