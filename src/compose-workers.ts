@@ -59,5 +59,9 @@ export function runPrimary({ config, log, onSignal, exit }: PrimaryOptions): voi
     if (slots.size === 0) exit(0);
     for (const worker of slots.keys()) worker.process.kill('SIGTERM');
   });
-  for (let slot = 1; slot <= config.workers; slot += 1) fork(slot);
+  // The first makes the schema and the keys, and shows them; the others come when it listens.
+  cluster.once('listening', () => {
+    for (let slot = 2; slot <= config.workers && !stopping; slot += 1) fork(slot);
+  });
+  fork(1);
 }
