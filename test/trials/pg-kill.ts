@@ -18,7 +18,7 @@ import type { TrialOptions, TrialResult } from './trial.js';
 
 const EVENTS_AT_ONCE = 40;
 const KILL_AFTER_MS = { least: 20, most: 200 };
-const INTO_COMMIT_US_MOST = 3_000;
+const INTO_COMMIT_US_MOST = 600;
 
 interface Run {
   folder: string;
