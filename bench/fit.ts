@@ -36,6 +36,8 @@ export async function fitBench(calls = 40): Promise<FitRow[]> {
     loopEncodings: ['o200k_base'],
     workerEncodings: ['o200k_base'],
   });
+  tokenizer.loadLoop();
+  tokenizer.warmWorker();
   const counts = createTokenCounts({ tokenizer });
   const deps: FitDeps = {
     clock: realClock,

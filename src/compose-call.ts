@@ -15,7 +15,7 @@ import { formatUsd } from './core/money.js';
 import type { Database } from './drivers/database.js';
 import { createFailpoints } from './drivers/failpoints.js';
 import type { Metrics } from './drivers/metrics.js';
-import { openTokenizer } from './drivers/tokenizer.js';
+import type { Tokenizer } from './drivers/tokenizer.js';
 import { openUpstream } from './drivers/upstream.js';
 import { createCallerDoors } from './edges/http/caller-doors.js';
 import { createProxy, type ProxyDeps } from './edges/http/proxy.js';
@@ -53,6 +53,7 @@ export interface CallParts {
   clock: Clock;
   log: Log;
   metrics: Metrics;
+  tokenizer: Tokenizer;
   spool: Spool;
   ledger: Ledger;
   directory: Directory;
@@ -75,11 +76,7 @@ const READERS: Record<Operation, (raw: Buffer) => CallBody | Refused> = {
 };
 
 export function composeCall(parts: CallParts) {
-  const { config, clock, ledger, providers } = parts;
-  const tokenizer = openTokenizer({
-    loopEncodings: ['o200k_base'],
-    workerEncodings: ['o200k_base', 'cl100k_base'],
-  });
+  const { config, clock, ledger, providers, tokenizer } = parts;
   const counts = createTokenCounts({ tokenizer });
   const upstream = openUpstream({});
   const catalog = readCatalog(config);
@@ -123,7 +120,6 @@ export function composeCall(parts: CallParts) {
     async close(): Promise<void> {
       await prompt.snapshots.close();
       await upstream.close();
-      await tokenizer.close();
     },
   };
 }

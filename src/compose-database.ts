@@ -22,12 +22,17 @@ const POSTGRES_CONNECTIONS_MAX = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
 
-/** Locks the data directory and opens the database without migrating it. */
-export async function openRows(config: Config): Promise<OpenRows> {
+/**
+ * Locks the data directory and opens the database without migrating it. `meanwhile` is called
+ * while it boots, which PGlite does in a thread of its own: what blocks the loop costs nothing then.
+ */
+export async function openRows(config: Config, meanwhile?: () => void): Promise<OpenRows> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory({ dir: config.dataDir, owner: `pid ${process.pid}` });
   try {
-    const opened = config.databaseUrl === null ? await embedded(config) : await postgres(config);
+    const opening = config.databaseUrl === null ? embedded(config) : postgres(config);
+    meanwhile?.();
+    const opened = await opening;
     return {
       ...opened,
       async close() {

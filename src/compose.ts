@@ -17,6 +17,7 @@ import { realClock } from './drivers/clock.js';
 import type { Database } from './drivers/database.js';
 import { type Metrics, openMetrics } from './drivers/metrics.js';
 import type { MigrationStep } from './drivers/migrate.js';
+import { openTokenizer } from './drivers/tokenizer.js';
 import type { Readiness } from './edges/http/health.js';
 import { openServer } from './edges/http/server.js';
 import { openSandbox } from './edges/sandbox/sandbox.js';
@@ -82,7 +83,12 @@ export async function compose(config: Config, options: ComposeOptions): Promise<
 
 async function build(config: Config, options: ComposeOptions, closers: Closers): Promise<Gateway> {
   const { log, clock = realClock } = options;
-  const rows = options.rows ?? (await openRows(config));
+  const tokenizer = openTokenizer({
+    loopEncodings: ['o200k_base'],
+    workerEncodings: ['o200k_base', 'cl100k_base'],
+  });
+  closers.add('tokenizer', () => tokenizer.close());
+  const rows = options.rows ?? (await openRows(config, () => tokenizer.loadLoop()));
   closers.add('database', () => rows.close());
   const { database } = rows;
   await migrate(database, options.onStep ?? (() => {}));
@@ -107,10 +113,12 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
   if (sandbox) closers.add('sandbox', () => sandbox.close());
   const providers = providersOf(config, sandbox?.baseUrl);
   for (const { apiKey } of providers) log.addSecret(apiKey);
-  const call = composeCall({ ...parts, providers, live: upkeep.live });
+  tokenizer.loadLoop();
+  const call = composeCall({ ...parts, tokenizer, providers, live: upkeep.live });
   closers.add('upstreams', () => call.close());
 
   const servers = await openServers(parts, call, () => upkeep.ready());
+  tokenizer.warmWorker();
   upkeep.start();
   return {
     ...servers.addresses,

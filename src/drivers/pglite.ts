@@ -2,7 +2,8 @@
 // through a unix socket in a fresh directory, so that its path is always short.
 // Who opens a directory holds its lock (`directory-lock.ts`): PGlite itself would let two in.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -32,7 +33,8 @@ export interface Pglite {
 const CONNECT_TIMEOUT_MS = 30_000;
 
 export async function openPglite(options: PgliteOptions): Promise<Pglite> {
-  const folder = await mkdtemp(join(tmpdir(), 'purser-'));
+  // Synchronous, so that the worker is on its way when this function first waits.
+  const folder = mkdtempSync(join(tmpdir(), 'purser-'));
   const socketPath = join(folder, 'pg.sock');
   const work: PgliteWork = {
     dir: options.at === 'memory' ? undefined : options.at.dir,

@@ -8,12 +8,9 @@ import { type Encoder, loadEncoder } from './tokenizer-encoder.js';
 import type { CountReply, CountRequest } from './tokenizer-worker.js';
 
 export interface TokenizerOptions {
-  /**
-   * Encodings that little texts are counted in on the loop. Each is loaded at once, which blocks
-   * for 0.1 to 0.3 s: open the tokenizer before listening. The others go to the worker.
-   */
+  /** Encodings that little texts are counted in on the loop. The others go to the worker. */
   loopEncodings?: readonly Encoding[];
-  /** Encodings that the worker loads at once, so that the first call does not wait. */
+  /** Encodings that the worker is warmed with. */
   workerEncodings?: readonly Encoding[];
   /** The most that one call counts on the loop, in UTF-8 bytes over all its texts. */
   loopBytesMax?: number;
@@ -24,6 +21,10 @@ export interface Tokenizer {
   count(encoding: Encoding, text: string): number | Promise<number>;
   /** The same for many texts at once, in their order: one message to the worker at the most. */
   countAll(encoding: Encoding, texts: readonly string[]): number[] | Promise<number[]>;
+  /** Loads what the loop counts in, once; blocks for 0.1 to 0.3 s: do it before listening. */
+  loadLoop(): void;
+  /** Has the worker load its encodings, so that the first call that needs it does not wait. */
+  warmWorker(): void;
   /** Ends the worker; counts that are under way are rejected. */
   close(): Promise<void>;
 }
@@ -41,12 +42,14 @@ export function openTokenizer(options: TokenizerOptions = {}): Tokenizer {
   const loopBytesMax = options.loopBytesMax ?? LOOP_BYTES_MAX;
   const pool = new CountingWorker();
   const onLoop = new Map<Encoding, Encoder>();
-  for (const encoding of options.loopEncodings ?? []) onLoop.set(encoding, loadEncoder(encoding));
-  for (const encoding of options.workerEncodings ?? []) {
-    // A worker that cannot load says so to the first call that needs it.
-    pool.count(encoding, []).catch(() => undefined);
+
+  function loadLoop(): void {
+    for (const encoding of options.loopEncodings ?? []) {
+      if (!onLoop.has(encoding)) onLoop.set(encoding, loadEncoder(encoding));
+    }
   }
 
+  // Until it is loaded the worker counts, which is as exact.
   function countAll(encoding: Encoding, texts: readonly string[]): number[] | Promise<number[]> {
     const encoder = onLoop.get(encoding);
     if (encoder === undefined || !areLittle(texts)) return pool.count(encoding, texts);
@@ -68,6 +71,13 @@ export function openTokenizer(options: TokenizerOptions = {}): Tokenizer {
     count(encoding, text) {
       const counts = countAll(encoding, [text]);
       return Array.isArray(counts) ? (counts[0] ?? 0) : counts.then(([first]) => first ?? 0);
+    },
+    loadLoop,
+    warmWorker() {
+      for (const encoding of options.workerEncodings ?? []) {
+        // A worker that cannot load says so to the first call that needs it.
+        pool.count(encoding, []).catch(() => undefined);
+      }
     },
     async close() {
       for (const encoder of onLoop.values()) encoder.free();

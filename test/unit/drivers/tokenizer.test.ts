@@ -10,6 +10,7 @@ const plain = new Tiktoken(ranks.bpe_ranks, ranks.special_tokens, ranks.pat_str)
 const exact = (text: string): number => plain.encode_ordinary(text).length;
 
 const tokenizer = openTokenizer({ loopEncodings: ['cl100k_base'] });
+tokenizer.loadLoop();
 afterAll(() => tokenizer.close());
 
 const PROSE = 'The quick brown fox — über 12,345 Zäune! — jumps;\n\tthen {"rests": [1, 2.5]}. ';
