@@ -24,7 +24,7 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 
 /**
  * Locks the data directory and opens the database without migrating it. `meanwhile` is called
- * while it boots, which PGlite does in a thread of its own: what blocks the loop costs nothing then.
+ * while it boots, which PGlite does in a thread of its own: to block the loop costs nothing then.
  */
 export async function openRows(config: Config, meanwhile?: () => void): Promise<OpenRows> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });

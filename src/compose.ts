@@ -83,13 +83,7 @@ export async function compose(config: Config, options: ComposeOptions): Promise<
 
 async function build(config: Config, options: ComposeOptions, closers: Closers): Promise<Gateway> {
   const { log, clock = realClock } = options;
-  const tokenizer = openTokenizer({
-    loopEncodings: ['o200k_base'],
-    workerEncodings: ['o200k_base', 'cl100k_base'],
-  });
-  closers.add('tokenizer', () => tokenizer.close());
-  const rows = options.rows ?? (await openRows(config, () => tokenizer.loadLoop()));
-  closers.add('database', () => rows.close());
+  const { rows, tokenizer } = await openSlow(config, options, closers);
   const { database } = rows;
   await migrate(database, options.onStep ?? (() => {}));
   const pepper = await loadPepper(database, config.keyPepper ?? undefined);
@@ -113,7 +107,6 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
   if (sandbox) closers.add('sandbox', () => sandbox.close());
   const providers = providersOf(config, sandbox?.baseUrl);
   for (const { apiKey } of providers) log.addSecret(apiKey);
-  tokenizer.loadLoop();
   const call = composeCall({ ...parts, tokenizer, providers, live: upkeep.live });
   closers.add('upstreams', () => call.close());
 
@@ -142,6 +135,20 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
       await closers.close();
     }),
   };
+}
+
+/** What takes long to open: the database in its thread, the tokenizer here meanwhile. */
+async function openSlow(config: Config, options: ComposeOptions, closers: Closers) {
+  const tokenizer = openTokenizer({
+    loopEncodings: ['o200k_base'],
+    workerEncodings: ['o200k_base', 'cl100k_base'],
+  });
+  closers.add('tokenizer', () => tokenizer.close());
+  const load = () => tokenizer.loadLoop();
+  const rows = options.rows ?? (await openRows(config, load));
+  closers.add('database', () => rows.close());
+  load();
+  return { rows, tokenizer };
 }
 
 function once(stop: (graceMs: number) => Promise<void>): (graceMs: number) => Promise<void> {
