@@ -17,7 +17,9 @@ const SCENARIOS: Readonly<
     return showSmallCall(await smallCall(options, told), check);
   },
   async rows({ quick, check }, told) {
-    const options = { rows: quick ? 10_000 : 50_000, batch: 1000 };
+    const options = quick
+      ? { rows: 10_000, batch: 1000, seconds: 3 }
+      : { rows: 50_000, batch: 1000, seconds: 10 };
     return showRows(await usageRows(options, told)) || !check;
   },
   async reports({ quick, check }, told) {
