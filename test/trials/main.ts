@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
 import { runKills } from './kills.js';
 import { runPgKills } from './pg-kill.js';
 import { writeSection } from './proof.js';
+import { runSplits } from './splits.js';
+import { runStreams } from './streams.js';
 import type { Trial, TrialResult } from './trial.js';
 
 const TRIALS: Readonly<Record<string, Trial>> = {
@@ -20,6 +22,18 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     unit: 'kills',
     countDefault: 300,
     run: runPgKills,
+  },
+  splits: {
+    title: 'Recordings of providers split anywhere',
+    unit: 'splits of each',
+    countDefault: 1_000,
+    run: runSplits,
+  },
+  streams: {
+    title: 'Mutated streams',
+    unit: 'streams',
+    countDefault: 100_000,
+    run: runStreams,
   },
 };
 
