@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { runKills } from './kills.js';
 import { runPgKills } from './pg-kill.js';
+import { runPrices } from './prices.js';
 import { writeSection } from './proof.js';
 import { runSplits } from './splits.js';
 import { runStreams } from './streams.js';
@@ -28,6 +29,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     unit: 'splits of each',
     countDefault: 1_000,
     run: runSplits,
+  },
+  prices: {
+    title: 'Generated usages, priced',
+    unit: 'usages',
+    countDefault: 1_000_000,
+    run: runPrices,
   },
   streams: {
     title: 'Mutated streams',
