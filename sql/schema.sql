@@ -58,12 +58,15 @@ AS $function$
 declare
   sign constant integer := tg_argv[0]::integer;
 begin
-  insert into usage_hours as h
+  insert into usage_hours as h (hour, key, month, agent_id, agent_type, project_id, user_id, provider,
+    model, kind, row_count, tokens_in, tokens_out, tokens_cached_read, tokens_cache_write,
+    tokens_reasoning, cost_usd, overrun_usd, tokens_saved, saved_usd)
   select hour, md5(row(month, agent_id, agent_type, project_id, user_id, provider, model,
       kind)::text)::uuid as key, month, agent_id, agent_type, project_id, user_id, provider, model,
     kind, sign * count(*), sign * sum(tokens_in), sign * sum(tokens_out),
     sign * sum(tokens_cached_read), sign * sum(tokens_cache_write), sign * sum(tokens_reasoning),
-    sign * sum(cost_usd), sign * sum(overrun_usd)
+    sign * sum(cost_usd), sign * sum(overrun_usd),
+    sign * sum(tokens_saved), sign * sum(saved_usd)
   from (select coalesce(date_trunc('hour', timestamp, 'UTC'), '-infinity') as hour,
     date_trunc('month', usage_date::timestamp)::date as month, r.* from moved r) r
   group by hour, month, agent_id, agent_type, project_id, user_id, provider, model, kind
@@ -76,7 +79,9 @@ begin
     tokens_cache_write = h.tokens_cache_write + excluded.tokens_cache_write,
     tokens_reasoning = h.tokens_reasoning + excluded.tokens_reasoning,
     cost_usd = h.cost_usd + excluded.cost_usd,
-    overrun_usd = h.overrun_usd + excluded.overrun_usd;
+    overrun_usd = h.overrun_usd + excluded.overrun_usd,
+    tokens_saved = h.tokens_saved + excluded.tokens_saved,
+    saved_usd = h.saved_usd + excluded.saved_usd;
   return null;
 end $function$;
 
@@ -771,12 +776,16 @@ create table token_usage (
   tags jsonb default '{}'::jsonb not null,
   attribution jsonb default '{}'::jsonb not null,
   metadata jsonb default '{}'::jsonb not null,
+  tokens_saved bigint default 0 not null,
+  saved_usd numeric(20,9) default 0 not null,
   constraint token_usage_pkey PRIMARY KEY (id, usage_date),
   constraint token_usage_reservation_id_kind_usage_date_key UNIQUE (reservation_id, kind, usage_date),
   constraint token_usage_kind_check CHECK ((kind = ANY (ARRAY['base', 'late', 'adjust', 'reconciled']))),
   constraint token_usage_lines_check CHECK ((jsonb_typeof(lines) = 'array')),
   constraint token_usage_not_negative CHECK (((kind <> 'base') OR ((LEAST(tokens_in, tokens_out, tokens_cached_read, tokens_cache_write, tokens_reasoning) >= 0) AND (cost_usd >= (0)::numeric) AND (fee_usd >= (0)::numeric) AND (attempts >= 0)))),
   constraint token_usage_outcome_check CHECK ((outcome = ANY (ARRAY['completed', 'cut_by_budget', 'client_left', 'upstream_died', 'upstream_timeout', 'reaped', 'adjusted']))),
+  constraint token_usage_saved_usd_check CHECK ((saved_usd >= (0)::numeric)),
+  constraint token_usage_tokens_saved_check CHECK ((tokens_saved >= 0)),
   constraint token_usage_usage_source_check CHECK ((usage_source = ANY (ARRAY['provider', 'counted', 'estimated', 'reconciled'])))
 ) partition by RANGE (usage_date);
 
@@ -848,6 +857,8 @@ create table usage_hours (
   tokens_reasoning numeric not null,
   cost_usd numeric not null,
   overrun_usd numeric not null,
+  tokens_saved numeric default 0 not null,
+  saved_usd numeric default 0 not null,
   constraint usage_hours_pkey PRIMARY KEY (hour, key)
 );
 

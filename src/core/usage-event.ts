@@ -80,6 +80,8 @@ export interface Reading {
   estimatedInputTokens: number;
   estimatedOutputTokens: number;
   heldNanoUsd: number;
+  /** What fitting the prompt to its budget kept from being sent; absent where it did not. */
+  saved?: { tokens: number; nanoUsd: number };
   anomalies: readonly string[];
 }
 

@@ -124,6 +124,53 @@ story(
   agentWith({ max_prompt_tokens: 400, fallback: 'refuse' }),
 );
 
+const WINDOW = {
+  prices: { 'scripted/gpt-4o': { input: 1, output: 4, context_tokens: 120 } },
+};
+
+story(
+  "a conversation that outgrew the model's window is trimmed where the agent wants it",
+  async (one) => {
+    const call = { model: 'scripted/gpt-4o', max_tokens: 20 };
+    expect((await ask(one, { ...call, messages: LONG })).status).toBe(200);
+    expect(sent(one).messages).toEqual([LONG[0], ...LONG.slice(3)]);
+    const [row] = await rowsOf(one, 1);
+    expect(row).toMatchObject({ trims_count: 1, rejects: 0 });
+    expect(Number(row!.tokens_before)).toBeGreaterThan(120);
+    expect(Number(row!.tokens_after)).toBeLessThanOrEqual(100);
+  },
+  agentWith({ fit_window: true }, WINDOW),
+);
+
+story(
+  'a conversation that outgrew the window is refused where the agent says nothing',
+  async (one) => {
+    const refused = await ask(one, { model: 'scripted/gpt-4o', max_tokens: 20, messages: LONG });
+    expect([refused.status, await errorOf(refused, 'code')]).toEqual([
+      400,
+      'context_length_exceeded',
+    ]);
+    expect(one.upstream.requests).toEqual([]);
+  },
+  { config: WINDOW },
+);
+
+story('what fitting saved is in the row and in the reports', async (one) => {
+  expect((await ask(one, { messages: LONG, purser: { max_prompt_tokens: 400 } })).status).toBe(200);
+  const [row] = await one.rows();
+  const [fitted] = await rowsOf(one, 1);
+  const saved = Number(fitted!.tokens_before) - Number(fitted!.tokens_after);
+  expect(saved).toBeGreaterThan(0);
+  // A dollar a million tokens: a thousand nano-dollars each.
+  const savedUsd = (saved / 1e6).toFixed(9);
+  expect(row).toMatchObject({ tokens_saved: saved, saved_usd: savedUsd });
+  const report = await one.admin('GET', '/usage?group_by=agent');
+  expect(await report.json()).toMatchObject({
+    data: [{ agent: 'coder-1', calls: 1, tokens_saved: saved, saved_usd: savedUsd }],
+    total: { tokens_saved: saved, saved_usd: savedUsd },
+  });
+});
+
 story('a call that wishes nothing is sent as it came, and leaves no snapshot', async (one) => {
   const answer = await ask(one, { messages: LONG });
   expect(answer.headers.has('x-purser-prompt-tokens')).toBe(false);

@@ -28,6 +28,7 @@ const SUMS = `count(*) filter (where kind = 'base') as calls, count(*) as rows,
   sum(tokens_cached_read)::bigint as tokens_cached_read,
   sum(tokens_cache_write)::bigint as tokens_cache_write,
   sum(tokens_reasoning)::bigint as tokens_reasoning,
+  sum(tokens_saved)::bigint as tokens_saved, sum(saved_usd)::text as saved_usd,
   sum(cost_usd)::text as cost_usd, sum(overrun_usd)::text as overrun_usd`;
 
 async function report(database: Queryable, by: string, more: Partial<ReportRequest> = {}) {
@@ -49,8 +50,11 @@ async function plain(database: Queryable, by: Record<string, string>, where = 't
 
 function lines(rows: readonly Record<string, unknown>[], names: readonly string[]): string[] {
   const sums = ['calls', 'rows', 'tokens_in', 'tokens_out', 'tokens_cached_read'];
-  const more = ['tokens_cache_write', 'tokens_reasoning', 'cost_usd', 'overrun_usd'];
-  return rows.map((row) => [...names, ...sums, ...more].map((name) => row[name]).join(' ')).sort();
+  const more = ['tokens_cache_write', 'tokens_reasoning', 'tokens_saved'];
+  const money = ['cost_usd', 'overrun_usd', 'saved_usd'];
+  return rows
+    .map((row) => [...names, ...sums, ...more, ...money].map((name) => row[name]).join(' '))
+    .sort();
 }
 
 async function expectEqual(

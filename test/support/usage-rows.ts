@@ -21,7 +21,7 @@ export async function insertUsage(database: Database, from: number, count: numbe
   await database.query(
     `insert into token_usage (timestamp, usage_date, user_id, agent_id, agent_type, project_id,
        conversation_id, task_id, person_id, provider, model, kind, tokens_in, tokens_out,
-       tokens_cached_read, tokens_reasoning, cost_usd, overrun_usd, end_user, tags, attribution)
+       tokens_cached_read, tokens_reasoning, tokens_saved, saved_usd, cost_usd, overrun_usd, end_user, tags, attribution)
      select at, at::date, '${WHO.user}',
        case when h % 19 = 0 then null
          else ('00000000-0000-4000-8000-' || lpad((1001 + h % ${AGENTS_COUNT})::text, 12, '0'))::uuid
@@ -34,6 +34,7 @@ export async function insertUsage(database: Database, from: number, count: numbe
        (array['openai', 'anthropic', null, 'local'])[1 + h / 7 % 4], 'model-' || h / 7 % 4,
        case when h % 50 = 0 then 'adjust' when h % 50 = 1 then 'late' else 'base' end,
        h % 5000, h % 700, h % 300, h % 40,
+       h % 70, (h % 90) * 0.000000001,
        (case when h % 50 = 0 then -1 else 1 end) * (h % 100000007) * 0.000000001,
        (h % 3) * 0.000000001,
        case when h % 6 = 0 then 'user-' || h % 9 end,

@@ -127,10 +127,16 @@ function reportText(data: readonly JsonObject[], answer: JsonObject): string {
     ],
     'Nothing was spent in this time.',
   );
-  if (data.length < 2) return table;
+  const saved = Number(total.tokens_saved) > 0 ? [savedText(total)] : [];
+  if (data.length < 2) return [table, ...saved].join('\n');
   const note = answer.complete === false ? ` Only ${countText(data.length)} groups are shown.` : '';
   const all = `${countText(total.calls as number)} calls, ${usdText(total.cost_usd)} USD in all.`;
-  return `${table}\n${all}${note}`;
+  return [table, `${all}${note}`, ...saved].join('\n');
+}
+
+function savedText(total: JsonObject): string {
+  const tokens = countText(total.tokens_saved as number);
+  return `Fitting prompts saved ${tokens} tokens, ${usdText(total.saved_usd)} USD.`;
 }
 
 async function calls(deps: CliDeps, args: Args, door: AdminDoor): Promise<void> {

@@ -30,7 +30,7 @@ export function listUsage(
     from: 'token_usage',
     columns: `id, timestamp, reservation_id, kind, outcome, user_id, agent_id, agent_type,
       project_id, api_key_id, provider, model, tokens_in, tokens_out, tokens_cached_read,
-      tokens_cache_write, tokens_reasoning, cost_usd, fee_usd, overrun_usd, price_version,
+      tokens_cache_write, tokens_reasoning, cost_usd, fee_usd, overrun_usd, tokens_saved, saved_usd, price_version,
       usage_source, attempts, request_duration_ms, end_user, tags, attribution, lines`,
     time: 'timestamp',
     id: 'id',

@@ -20,8 +20,9 @@ const COUNTS = [
   'tokens_cached_read',
   'tokens_cache_write',
   'tokens_reasoning',
+  'tokens_saved',
 ] as const;
-const MONEY = ['cost_usd', 'overrun_usd'] as const;
+const MONEY = ['cost_usd', 'overrun_usd', 'saved_usd'] as const;
 
 /** Its rows have `g0` and `name0` for the first group and so on, and `<sum>` and `total_<sum>`. */
 export function reportQuery(

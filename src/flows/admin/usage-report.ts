@@ -29,9 +29,13 @@ export interface UsageSums {
   tokens_cached_read: number;
   tokens_cache_write: number;
   tokens_reasoning: number;
+  /** What fitting prompts to their budgets kept from being sent. */
+  tokens_saved: number;
   /** Decimal text, exact. */
   cost_usd: string;
   overrun_usd: string;
+  /** The saved tokens at the plain input price of their calls. */
+  saved_usd: string;
 }
 
 export interface UsageReport {
@@ -63,8 +67,10 @@ const SUMS = [
   'tokens_cached_read',
   'tokens_cache_write',
   'tokens_reasoning',
+  'tokens_saved',
   'cost_usd',
   'overrun_usd',
+  'saved_usd',
 ] as const;
 
 export async function reportUsage(

@@ -2,8 +2,9 @@
 // by then the provider has charged: any amount is taken, and a ledger that cannot answer leaves
 // the event to the spool, from which it is booked later.
 
-import { outputTokens } from '../../core/usage.js';
+import { inputTokens, outputTokens, type Usage } from '../../core/usage.js';
 import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
+import { inputCharge } from '../../rules/catalog/charge.js';
 import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import { sizesKey } from './estimate.js';
 import { amountsOf, type Metered } from './meter.js';
@@ -107,6 +108,16 @@ function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading
     estimatedInputTokens: estimate.inputTokens,
     estimatedOutputTokens: estimate.outputTokensMax * call.body.choices,
     heldNanoUsd: estimate.hold.nano_usd,
+    ...savedBy(passage, usage),
     anomalies: [...ended.anomalies, ...unpriced],
   };
+}
+
+/** A prompt that nobody was charged for saved nothing either. */
+function savedBy({ admission, target }: Passage, usage: Usage): Pick<Reading, 'saved'> {
+  const fitted = admission.stubFields.prompt;
+  const tokens = fitted ? fitted.tokensBefore - fitted.tokensAfter : 0;
+  if (tokens <= 0 || inputTokens(usage) === 0) return {};
+  const nanoUsd = target.price ? inputCharge(target.price, usage, tokens) : 0;
+  return { saved: { tokens, nanoUsd } };
 }

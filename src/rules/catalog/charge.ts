@@ -29,6 +29,16 @@ export function charge(price: Price, usage: Usage): NanoUsd {
   return roundedUp(pico);
 }
 
+/**
+ * What `tokens` of plain input more would have cost a call of this usage, in nano-USD, rounded
+ * down: neither a cached prefix nor a dearer tier is assumed.
+ */
+export function inputCharge(price: Price, usage: Usage, tokens: number): NanoUsd {
+  assert(isAmount(tokens), `no count of tokens: ${tokens}`);
+  const nano = (BigInt(tokens) * BigInt(ratesAt(price, inputTokens(usage)).input)) / 1000n;
+  return nano > BigInt(AMOUNT_MAX) ? AMOUNT_MAX : Number(nano);
+}
+
 /** The summands of a charge: every class of tokens or fees of which there are any. */
 export function chargeItems(price: Price, usage: Usage): ChargeItem[] {
   const rates = ratesAt(price, inputTokens(usage));

@@ -78,6 +78,13 @@ export const USAGE_COLUMNS: readonly Column[] = [
     value: (row) => row.overrunNanoUsd,
     select: usd('overrun_usd'),
   },
+  { name: 'tokens_saved', type: 'bigint', value: ({ saved }) => saved.tokens },
+  {
+    name: 'saved_usd',
+    type: 'bigint',
+    value: ({ saved }) => saved.nanoUsd,
+    select: usd('saved_usd'),
+  },
   { name: 'request_duration_ms', type: 'integer', value: ({ durationMs }) => durationMs },
   { name: 'outcome', type: 'text', value: ({ outcome }) => outcome },
   {

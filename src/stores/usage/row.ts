@@ -19,12 +19,15 @@ export interface UsageRow {
   tokensOut: number;
   costNanoUsd: number;
   overrunNanoUsd: number;
+  /** Once a call: a row beside its first one has none. */
+  saved: { tokens: number; nanoUsd: number };
   model: string;
   provider: string;
   outcome: Reading['outcome'];
   durationMs: number | null;
 }
 
+const NOTHING_SAVED = { tokens: 0, nanoUsd: 0 };
 const INT_MAX = 2_147_483_647;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -48,6 +51,7 @@ export function toRow(event: UsageEvent): UsageRow {
     tokensOut,
     costNanoUsd: counted?.costNanoUsd ?? moved(lines, 'nano_usd') ?? reading?.costNanoUsd ?? 0,
     overrunNanoUsd: overrunOf(lines),
+    saved: (kind === 'base' || kind === 'late' ? reading?.saved : undefined) ?? NOTHING_SAVED,
     model: reading?.model ?? stub.model,
     provider: reading?.provider ?? stub.provider,
     outcome: reading?.outcome ?? (kind === 'base' || kind === 'late' ? 'reaped' : 'adjusted'),
