@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   upstream_error: { status: 502, type: 'server_error' },
   ledger_unavailable: { status: 503, type: 'server_error' },
   usage_log_unavailable: { status: 503, type: 'server_error' },
+  database_unavailable: { status: 503, type: 'server_error' },
   overloaded: { status: 503, type: 'server_error' },
   draining: { status: 503, type: 'server_error' },
   calls_stopped: { status: 503, type: 'server_error' },

@@ -32,3 +32,11 @@ export function sqlState(error: unknown): string | undefined {
   const { code } = error;
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
+
+/** Whether an error says that the database could not be reached, or does not serve now. */
+export function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return UNREACHABLE.test(String(error.code));
+}
+
+const UNREACHABLE = /^(E[A-Z]{2,}|CONNECTION_[A-Z]+|CONNECT_TIMEOUT|08...|53300|57P0[123])$/;

@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import type { AdminRole, KeyRow } from '../../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
+import { isUnreachable } from '../../../drivers/database.js';
 import type { Actor } from '../../../flows/admin/change.js';
 import type { Door, Method } from '../app.js';
 import { answerJson, answerProblem, answerText, type Exchange } from '../exchange.js';
@@ -66,13 +67,22 @@ export function mountAdmin(
           refuse('not_found', 'There is nothing with this id.').refused,
         );
       }
-      const answer = await door({ exchange, actor, id: id.toLowerCase(), key });
+      const ask = { exchange, actor, id: id.toLowerCase(), key };
+      const answer = await door(ask).catch(refuseUnreachable);
       if (answer === undefined) return;
       if (isRefused(answer)) answerProblem(exchange, answer.refused);
       else send(exchange, answer);
     };
     return [method, `/admin/v1/${path}`, open] as const;
   });
+}
+
+function refuseUnreachable(error: unknown): Refused {
+  if (!isUnreachable(error)) throw error;
+  const message =
+    'The database cannot be reached now. If this was to change something, look first whether it ' +
+    'did, or ask again with the same Idempotency-Key.';
+  return refuse('database_unavailable', message, { headers: { 'retry-after': '5' } });
 }
 
 function send(exchange: Exchange, { status, body, csv }: Answer): void {
