@@ -465,6 +465,18 @@ create table github_issues (
   constraint github_issues_project_id_number_key UNIQUE (project_id, number)
 );
 
+create table idempotency_keys (
+  actor_id uuid not null,
+  key character varying(255) not null,
+  request_hash bytea not null,
+  status smallint,
+  answer bytea,
+  created_at timestamp with time zone default now() not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (actor_id, key),
+  constraint idempotency_keys_answer_check CHECK (((status IS NULL) = (answer IS NULL))),
+  constraint idempotency_keys_request_hash_check CHECK ((octet_length(request_hash) = 32))
+);
+
 create table ledger_watermark (
   only_row boolean default true not null,
   epoch bigint default 0 not null,
@@ -915,6 +927,7 @@ CREATE INDEX idx_conversations_status ON public.conversations USING btree (statu
 CREATE INDEX idx_issues_conversation ON public.github_issues USING btree (conversation_id);
 CREATE INDEX idx_issues_project ON public.github_issues USING btree (project_id);
 CREATE INDEX idx_issues_state ON public.github_issues USING btree (state);
+CREATE INDEX idx_idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
 CREATE INDEX idx_messages_agent ON public.messages USING btree (agent_id);
 CREATE INDEX idx_messages_conversation_created ON public.messages USING btree (conversation_id, created_at);
 CREATE INDEX idx_notifications_created ON public.notifications USING btree (created_at);
@@ -968,6 +981,7 @@ alter table conversations add constraint conversations_created_by_user_id_fkey F
 alter table conversations add constraint conversations_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 alter table github_issues add constraint github_issues_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(id);
 alter table github_issues add constraint github_issues_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
+alter table idempotency_keys add constraint idempotency_keys_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES api_keys(id) ON DELETE CASCADE;
 alter table messages add constraint messages_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE SET NULL;
 alter table messages add constraint messages_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(id) ON DELETE CASCADE;
 alter table messages add constraint messages_reply_to_id_fkey FOREIGN KEY (reply_to_id) REFERENCES messages(id);

@@ -1,12 +1,10 @@
 // Token envelopes of agents, over HTTP with the real client: allocated, used up, moved.
 
 import { APIError } from 'openai';
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { warmPglite } from '../support/databases.js';
+import { afterEach, expect, test, vi } from 'vitest';
 import { answering, type Story, startStory } from '../support/gateway.js';
 
 vi.setConfig({ testTimeout: 60_000 });
-beforeAll(warmPglite, 120_000);
 
 let story: Story;
 afterEach(() => story.end());

@@ -2,8 +2,7 @@
 // key, raises, templates, the dry run, the stop for all calls.
 
 import { APIError } from 'openai';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { warmPglite } from '../support/databases.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { answering, type Story, type StoryOptions, startStory } from '../support/gateway.js';
 
 let story: Story;
@@ -47,7 +46,6 @@ async function agentKey(): Promise<string> {
 }
 
 vi.setConfig({ testTimeout: 60_000 });
-beforeAll(warmPglite, 120_000);
 
 describe('limits of models and providers', () => {
   test('are held by whatever name the client calls the model', async () => {

@@ -4,13 +4,11 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { warmPglite } from '../support/databases.js';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { answering, type Story, startStory } from '../support/gateway.js';
 import { ASK, admin, call } from '../support/policy.js';
 
 vi.setConfig({ testTimeout: 60_000 });
-beforeAll(warmPglite, 120_000);
 
 const SECRET = Buffer.from('a secret of both sides').toString('base64');
 

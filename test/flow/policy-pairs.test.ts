@@ -1,13 +1,11 @@
 // What a person may spend on an occasion, in EUR while the rate changes: over HTTP with the real
 // client, and by hand.
 
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { warmPglite } from '../support/databases.js';
+import { afterEach, expect, test, vi } from 'vitest';
 import { answering, type Story, startStory } from '../support/gateway.js';
 import { admin, call, refusal } from '../support/policy.js';
 
 vi.setConfig({ testTimeout: 60_000 });
-beforeAll(warmPglite, 120_000);
 
 let story: Story;
 afterEach(() => story.end());

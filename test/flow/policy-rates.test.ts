@@ -1,12 +1,10 @@
 // Limits by project, type and rate, over HTTP with the real client: warnings, refusals, headers.
 
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { warmPglite } from '../support/databases.js';
+import { afterEach, expect, test, vi } from 'vitest';
 import { answering, type Story, startStory } from '../support/gateway.js';
 import { ASK, admin, call } from '../support/policy.js';
 
 vi.setConfig({ testTimeout: 60_000 });
-beforeAll(warmPglite, 120_000);
 
 let story: Story;
 afterEach(() => story.end());

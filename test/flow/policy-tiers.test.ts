@@ -1,13 +1,11 @@
 // Tiers over HTTP with the real client: what agents of a tier may use, otherwise in one project,
 // with SQL away; the defaults of an agent's calls.
 
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { warmPglite } from '../support/databases.js';
+import { afterEach, expect, test, vi } from 'vitest';
 import { answering, type Story, startStory } from '../support/gateway.js';
 import { ASK, admin, call, refusal } from '../support/policy.js';
 
 vi.setConfig({ testTimeout: 60_000 });
-beforeAll(warmPglite, 120_000);
 
 let story: Story;
 afterEach(() => story.end());

@@ -109,6 +109,10 @@ export const ROWS: readonly [table: string, insert: string][] = [
     'response_ids',
     `(id, provider, key_id, expires_at) values ('resp_1', 'openai', ${IDS.key}, now())`,
   ],
+  [
+    'idempotency_keys',
+    `(actor_id, key, request_hash) values (${IDS.key}, 'k', decode(repeat('00', 32), 'hex'))`,
+  ],
   ['slots', `(id, project_id, key) values (${IDS.slot}, ${IDS.project}, 'extra')`],
   ['templates', `(id, project_id, name) values (${IDS.template}, ${IDS.project}, 'default')`],
   ['prompt_templates', `(template_id, slot_id, position) values (${IDS.template}, ${IDS.slot}, 0)`],

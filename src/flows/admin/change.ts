@@ -8,6 +8,7 @@ import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import { type Database, type Queryable, sqlState } from '../../drivers/database.js';
 import type { Directory } from '../../stores/directory.js';
+import { claimOnce, type Once, underWay } from './once.js';
 
 export interface AdminDeps {
   database: Database;
@@ -24,6 +25,8 @@ export interface Actor {
   /** Only an owner touches the keys of admins. */
   role: AdminRole;
   requestId?: string;
+  /** What keeps a request that is asked twice from being done twice. */
+  once?: Once;
 }
 
 export interface AuditEntry {
@@ -51,6 +54,7 @@ export async function change<T>(
   let done: T;
   try {
     done = await deps.database.transaction(async (tx) => {
+      if (actor.once && !(await claimOnce(tx, actor.once))) throw new Rollback(underWay());
       const result = await body(tx, (entry) => writeAudit(tx, actor, entry));
       if (isRefused(result)) throw new Rollback(result);
       return result;

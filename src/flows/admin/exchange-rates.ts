@@ -4,6 +4,7 @@
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { Queryable } from '../../drivers/database.js';
 import { type Actor, type AdminDeps, type AuditEntry, change } from './change.js';
+import { type Page, type PageRequest, readPage } from './page.js';
 
 export interface Rate {
   currency: string;
@@ -22,16 +23,21 @@ export const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
 export const USD_PER_UNIT = /^(?=.*[1-9])\d{1,9}(\.\d{1,9})?$/;
 const ROWS_MAX = 10_000;
 
-export async function listRates(
+/** The newest day first. */
+export function listRates(
   deps: AdminDeps,
-  request: { currency?: string | undefined; limit?: number | undefined },
-): Promise<{ data: RateRow[]; nextCursor: null }> {
-  const data = await deps.database.query<RateRow>(
-    `select ${COLUMNS} from exchange_rates where $1::text is null or currency = $1
-     order by currency, valid_from desc limit $2`,
-    [request.currency ?? null, request.limit ?? ROWS_MAX],
-  );
-  return { data, nextCursor: null };
+  { currency, ...request }: PageRequest & { currency?: string | undefined },
+): Promise<Page<RateRow> | Refused> {
+  const source = {
+    from: 'exchange_rates',
+    columns: COLUMNS,
+    time: `(valid_from::timestamp at time zone 'UTC')`,
+    id: 'currency',
+    newestFirst: true,
+    where: currency === undefined ? [] : ['currency = $1'],
+    params: currency === undefined ? [] : [currency],
+  };
+  return readPage<RateRow>(deps.database, source, request);
 }
 
 export function putRates(

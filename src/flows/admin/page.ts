@@ -31,7 +31,8 @@ export interface PageSource {
 }
 
 const LIMIT_DEFAULT = 50;
-const CURSOR = /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00)\|([0-9a-f-]{36}|\d{1,18})$/;
+const CURSOR =
+  /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00)\|([0-9a-f-]{36}|\d{1,18}|[A-Z]{3})$/;
 
 export async function readPage<Row>(
   database: Queryable,

@@ -14,7 +14,7 @@ import {
   readRow,
 } from './entity.js';
 import { refuseCrowd } from './limit-room.js';
-import type { PageRequest } from './page.js';
+import { type Page, type PageRequest, readPage } from './page.js';
 import { removeEntity } from './remove.js';
 
 export interface TierInput {
@@ -35,6 +35,8 @@ export const TIER_OVERRIDE: Entity = {
   hasOrigin: false,
 };
 
+// Nine that are in the order of their numbers, whenever they were made.
+const FIRST = `timestamptz 'epoch'`;
 const COLUMNS = `tier, access_level, allowed_models, default_limits, version, created_at,
   updated_at`;
 type TierRow = Record<string, unknown> & { tier: number };
@@ -52,9 +54,9 @@ export async function ensureTiers(database: Queryable): Promise<void> {
 
 const LEVELS = ['free', 'pro', 'enterprise'].flatMap((level) => [level, level, level]);
 
-export async function listTiers(deps: AdminDeps): Promise<{ data: TierRow[]; nextCursor: null }> {
-  const data = await deps.database.query<TierRow>(`select ${COLUMNS} from tiers order by tier`);
-  return { data, nextCursor: null };
+export function listTiers(deps: AdminDeps, request: PageRequest): Promise<Page<TierRow> | Refused> {
+  const source = { from: 'tiers', columns: COLUMNS, time: FIRST, id: 'tier' };
+  return readPage<TierRow>(deps.database, source, request);
 }
 
 export async function readTier(

@@ -1,13 +1,12 @@
 // The doors of token envelopes: lists, allocations, moves from one agent to another.
 
 import { z } from 'zod';
-import { isRefused } from '../../../core/errors.js';
 import { isAmount } from '../../../core/money.js';
 import * as budgets from '../../../flows/admin/budgets.js';
 import type { AdminDeps } from '../../../flows/admin/change.js';
-import { type AdminRoute, answered } from './doors.js';
-import { recordRoute } from './entity-routes.js';
-import { readAs } from './read.js';
+import { budgetRow, movedAnswer } from './answers-policy.js';
+import type { AdminRoute } from './doors.js';
+import { listing, reading, writing } from './route.js';
 import { listMembers, uuid } from './schemas.js';
 
 const count = z.number().refine(isAmount, 'must be a whole number, 0 or more');
@@ -31,34 +30,13 @@ export const moveSchema = z.strictObject({
 
 export function budgetRoutes(deps: AdminDeps): AdminRoute[] {
   return [
-    recordRoute('budgets', budgetListSchema, (request) => budgets.listBudgets(deps, request)),
-    {
-      method: 'GET',
-      path: 'budgets/:id',
-      kind: 'read',
-      door: async ({ id }) => answered(await budgets.readBudget(deps, id)),
-    },
-    {
-      method: 'POST',
-      path: 'budgets/allocate',
-      kind: 'write',
-      body: allocationSchema,
-      async door({ exchange, actor }) {
-        const read = await readAs(exchange, allocationSchema);
-        if (read === undefined || isRefused(read)) return read;
-        return answered(await budgets.allocate(deps, actor, read.input));
-      },
-    },
-    {
-      method: 'POST',
-      path: 'budgets/move',
-      kind: 'write',
-      body: moveSchema,
-      async door({ exchange, actor }) {
-        const read = await readAs(exchange, moveSchema);
-        if (read === undefined || isRefused(read)) return read;
-        return answered(await budgets.moveTokens(deps, actor, read.input));
-      },
-    },
+    listing('budgets', budgetListSchema, budgetRow, (asked) => budgets.listBudgets(deps, asked)),
+    reading('budgets/:id', budgetRow, ({ id }) => budgets.readBudget(deps, id)),
+    writing(['POST', 'budgets/allocate'], allocationSchema, budgetRow, ({ actor }, input) =>
+      budgets.allocate(deps, actor, input),
+    ),
+    writing(['POST', 'budgets/move'], moveSchema, movedAnswer, ({ actor }, input) =>
+      budgets.moveTokens(deps, actor, input),
+    ),
   ];
 }

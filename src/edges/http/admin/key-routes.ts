@@ -1,19 +1,19 @@
 // The doors of keys: CRUD, and the turns of a key's life that are no plain change.
 
 import * as keys from '../../../flows/admin/keys.js';
-import { type AdminDoor, type AdminRoute, answered } from './doors.js';
+import { keyRow, madeKeyRow } from './answers.js';
+import type { AdminRoute } from './doors.js';
 import { entityRoutes } from './entity-routes.js';
+import { acting } from './route.js';
 import { keySchema, newKeySchema } from './schemas.js';
 
 export function keyRoutes(deps: keys.KeyDeps): AdminRoute[] {
-  const turn = (name: string, door: AdminDoor): AdminRoute => ({
-    method: 'POST',
-    path: `keys/:id/${name}`,
-    kind: 'write',
-    door,
-  });
+  const turn = (name: 'rotate' | 'disable' | 'enable' | 'revoke') =>
+    ['POST', `keys/:id/${name}`] as const;
   return [
     ...entityRoutes('keys', {
+      row: keyRow,
+      madeRow: madeKeyRow,
       list: (request) => keys.listKeys(deps, request),
       read: (id) => keys.readKey(deps, id),
       create: [
@@ -37,9 +37,9 @@ export function keyRoutes(deps: keys.KeyDeps): AdminRoute[] {
       change: [keySchema, (actor, id, input) => keys.changeKey(deps, actor, id, input)],
       remove: (actor, id) => keys.revokeKey(deps, actor, id),
     }),
-    turn('rotate', async ({ actor, id }) => answered(await keys.rotateKey(deps, actor, id), 201)),
-    turn('disable', async ({ actor, id }) => answered(await keys.disableKey(deps, actor, id))),
-    turn('enable', async ({ actor, id }) => answered(await keys.enableKey(deps, actor, id))),
-    turn('revoke', async ({ actor, id }) => answered(await keys.revokeKey(deps, actor, id))),
+    acting(turn('rotate'), madeKeyRow, ({ actor, id }) => keys.rotateKey(deps, actor, id), 201),
+    acting(turn('disable'), keyRow, ({ actor, id }) => keys.disableKey(deps, actor, id)),
+    acting(turn('enable'), keyRow, ({ actor, id }) => keys.enableKey(deps, actor, id)),
+    acting(turn('revoke'), keyRow, ({ actor, id }) => keys.revokeKey(deps, actor, id)),
   ];
 }

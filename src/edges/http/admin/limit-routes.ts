@@ -5,6 +5,7 @@ import { assert } from '../../../core/assert.js';
 import { refuse } from '../../../core/errors.js';
 import type { AdminDeps } from '../../../flows/admin/change.js';
 import * as limits from '../../../flows/admin/limits.js';
+import { limitRow } from './answers.js';
 import type { AdminRoute } from './doors.js';
 import { entityRoutes } from './entity-routes.js';
 import { limitSchema, newLimitSchema } from './schemas.js';
@@ -20,6 +21,7 @@ type Amounts = Pick<z.output<typeof limitSchema>, (typeof MEMBERS)[number][0]>;
 
 export function limitRoutes(deps: AdminDeps): AdminRoute[] {
   return entityRoutes('limits', {
+    row: limitRow,
     list: (request) => limits.listLimits(deps, request),
     read: (id) => limits.readLimit(deps, id),
     create: [

@@ -2,7 +2,7 @@
 // check what comes in; and a page of it for people, made here, without a script or another server.
 
 import { z } from 'zod';
-import type { JsonObject } from '../../../core/json.js';
+import type { Json, JsonObject } from '../../../core/json.js';
 import type { Door, Method } from '../app.js';
 import { answerJson, answerText } from '../exchange.js';
 import type { AdminRoute } from './doors.js';
@@ -71,7 +71,8 @@ const ERROR: JsonObject = {
   },
 };
 
-function operationOf({ method, path, kind, body, query }: AdminRoute): Operation {
+function operationOf(route: AdminRoute): Operation {
+  const { method, path, kind, body, query } = route;
   const words = path.replace(/:(id|key)/g, 'one').split(/[/-]/);
   const operationId = [method.toLowerCase(), ...words].join('_');
   const [tag = ''] = path.split('/');
@@ -81,12 +82,14 @@ function operationOf({ method, path, kind, body, query }: AdminRoute): Operation
     required: true,
     schema: name === 'id' ? { type: 'string', format: 'uuid' } : { type: 'string' },
   }));
-  const parameters = [...inPath, ...queryParameters(query)];
+  const isPost = method === 'POST' && kind === 'write';
+  const parameters = [...inPath, ...queryParameters(query), ...(isPost ? [IDEMPOTENCY_KEY] : [])];
   return {
     operationId,
     summary: `${VERBS[method]} ${words.join(' ')}`,
     description: kind === 'read' ? 'Every role of operators.' : 'Owners and operators.',
     tags: [tag],
+    'x-purser-kind': kind,
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {
@@ -95,16 +98,26 @@ function operationOf({ method, path, kind, body, query }: AdminRoute): Operation
       },
     }),
     responses: {
-      '2XX': {
-        description: 'Done.',
-        content: { 'application/json': { schema: { type: 'object' } } },
-      },
+      [route.status]: { description: 'Done.', content: contentOf(route) },
       default: {
         description: 'Refused, with the reason.',
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     },
   };
+}
+
+const IDEMPOTENCY_KEY: JsonObject = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'Asked again within a day with the same key, it answers the same and does nothing.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+function contentOf({ answer, csv }: AdminRoute): JsonObject {
+  const json = { 'application/json': { schema: jsonSchema(answer, 'output') } };
+  return csv ? { ...json, 'text/csv': { schema: { type: 'string' } } } : json;
 }
 
 const VERBS: Record<Method, string> = {
@@ -129,12 +142,20 @@ function queryParameters(query: z.ZodType | undefined): JsonObject[] {
 }
 
 /** What is checked beyond a JSON schema (a time zone, a sum) is left to the door. */
-function jsonSchema(schema: z.ZodType): JsonObject {
-  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-  });
-  return json as JsonObject;
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'input'): JsonObject {
+  const options = { io, unrepresentable: 'any' } as const;
+  const { $schema: _dialect, $defs: _any, ...json } = z.toJSONSchema(schema, options);
+  return withoutReferences(json) as JsonObject;
+}
+
+// The only schema that refers to itself is that of any JSON: in a larger document its reference
+// would point to nowhere, and it says nothing.
+function withoutReferences(json: unknown): Json {
+  if (Array.isArray(json)) return json.map(withoutReferences);
+  if (typeof json !== 'object' || json === null) return json as Json;
+  if ('$ref' in json) return {};
+  const members = Object.entries(json).map(([name, value]) => [name, withoutReferences(value)]);
+  return Object.fromEntries(members) as JsonObject;
 }
 
 function docsPage({ info, paths }: { info: { title: string; description: string }; paths: Paths }) {

@@ -4,23 +4,18 @@ import { isRefused } from '../../../core/errors.js';
 import * as rates from '../../../flows/admin/exchange-rates.js';
 import { OCCASION, PERSON, peopleFlows } from '../../../flows/admin/people.js';
 import * as pairs from '../../../flows/admin/person-occasions.js';
-import { type AdminRoute, answered, listed } from './doors.js';
+import * as answers from './answers-policy.js';
+import type { AdminRoute } from './doors.js';
 import { entityRoutes } from './entity-routes.js';
-import { readAs, readQuery } from './read.js';
+import { listing, writing } from './route.js';
 import * as schemas from './schemas-policy.js';
 
 export function peopleRoutes(deps: pairs.PairDeps): AdminRoute[] {
   const persons = peopleFlows(PERSON, 'person_id');
   const occasions = peopleFlows(OCCASION, 'occasion_id');
-  const [, ...pairRoutes] = entityRoutes('person-occasions', {
-    list: (request) => pairs.listPairs(deps, request),
-    read: (id) => pairs.readPair(deps, id),
-    create: [schemas.newPairSchema, (...args) => pairs.createPair(deps, ...args)],
-    change: [schemas.pairSchema, (...args) => pairs.changePair(deps, ...args)],
-    remove: (...args) => pairs.removePair(deps, ...args),
-  });
   return [
     ...entityRoutes('persons', {
+      row: answers.personRow,
       list: (request) => persons.list(deps, request),
       read: (id) => persons.read(deps, id),
       create: [schemas.newPersonSchema, (...args) => persons.create(deps, ...args)],
@@ -28,74 +23,64 @@ export function peopleRoutes(deps: pairs.PairDeps): AdminRoute[] {
       remove: (...args) => persons.remove(deps, ...args),
     }),
     ...entityRoutes('occasions', {
+      row: answers.occasionRow,
       list: (request) => occasions.list(deps, request),
       read: (id) => occasions.read(deps, id),
       create: [schemas.newOccasionSchema, (...args) => occasions.create(deps, ...args)],
       change: [schemas.occasionSchema, (...args) => occasions.change(deps, ...args)],
       remove: (...args) => occasions.remove(deps, ...args),
     }),
-    {
-      method: 'GET',
-      path: 'person-occasions',
-      kind: 'read',
-      query: schemas.pairListSchema,
-      async door({ exchange }) {
-        const request = readQuery(exchange, schemas.pairListSchema);
-        return isRefused(request) ? request : listed(await pairs.listPairs(deps, request));
-      },
-    },
-    ...pairRoutes,
-    {
-      method: 'POST',
-      path: 'person-occasions/:id/spend',
-      kind: 'write',
-      body: schemas.spendSchema,
-      async door({ exchange, actor, id }) {
-        const read = await readAs(exchange, schemas.spendSchema);
-        if (read === undefined || isRefused(read)) return read;
-        return answered(await pairs.spend(deps, actor, id, read.input));
-      },
-    },
+    ...pairRoutes(deps),
     ...rateRoutes(deps),
   ];
 }
 
-function rateRoutes(deps: pairs.PairDeps): AdminRoute[] {
+function pairRoutes(deps: pairs.PairDeps): AdminRoute[] {
+  const path = 'person-occasions';
+  const row = answers.pairRow;
+  // Its list has more to ask for than those of others.
+  const [, ...others] = entityRoutes(path, {
+    row,
+    list: (request) => pairs.listPairs(deps, request),
+    read: (id) => pairs.readPair(deps, id),
+    create: [schemas.newPairSchema, (...args) => pairs.createPair(deps, ...args)],
+    change: [schemas.pairSchema, (...args) => pairs.changePair(deps, ...args)],
+    remove: (...args) => pairs.removePair(deps, ...args),
+  });
   return [
-    {
-      method: 'GET',
-      path: 'exchange-rates',
-      kind: 'read',
-      query: schemas.rateListSchema,
-      async door({ exchange }) {
-        const request = readQuery(exchange, schemas.rateListSchema);
-        return isRefused(request) ? request : listed(await rates.listRates(deps, request));
+    listing(path, schemas.pairListSchema, row, (request) => pairs.listPairs(deps, request)),
+    ...others,
+    writing(['POST', `${path}/:id/spend`], schemas.spendSchema, row, ({ actor, id }, input) =>
+      pairs.spend(deps, actor, id, input),
+    ),
+  ];
+}
+
+function rateRoutes(deps: pairs.PairDeps): AdminRoute[] {
+  const path = 'exchange-rates';
+  return [
+    listing(path, schemas.rateListSchema, answers.rateRow, (request) =>
+      rates.listRates(deps, request),
+    ),
+    writing(
+      ['POST', path],
+      schemas.rateSchema,
+      answers.rateRow,
+      async ({ actor }, rate) => {
+        const put = await rates.putRates(deps, actor, [rate]);
+        return isRefused(put) ? put : put.data[0];
       },
-    },
-    {
-      method: 'POST',
-      path: 'exchange-rates',
-      kind: 'write',
-      body: schemas.rateSchema,
-      async door({ exchange, actor }) {
-        const read = await readAs(exchange, schemas.rateSchema);
-        if (read === undefined || isRefused(read)) return read;
-        const put = await rates.putRates(deps, actor, [read.input]);
-        return isRefused(put) ? put : answered(put.data[0], 201);
+      201,
+    ),
+    writing(
+      ['POST', `${path}/csv`],
+      schemas.csvSchema,
+      answers.ratesAnswer,
+      async ({ actor }, { csv }) => {
+        const found = rates.ratesOfCsv(csv);
+        return isRefused(found) ? found : rates.putRates(deps, actor, found);
       },
-    },
-    {
-      method: 'POST',
-      path: 'exchange-rates/csv',
-      kind: 'write',
-      body: schemas.csvSchema,
-      async door({ exchange, actor }) {
-        const read = await readAs(exchange, schemas.csvSchema);
-        if (read === undefined || isRefused(read)) return read;
-        const found = rates.ratesOfCsv(read.input.csv);
-        if (isRefused(found)) return found;
-        return answered(await rates.putRates(deps, actor, found), 201);
-      },
-    },
+      201,
+    ),
   ];
 }

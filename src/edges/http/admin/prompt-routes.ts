@@ -2,14 +2,15 @@
 // would be trimmed. A preview sends nothing and costs nothing.
 
 import { z } from 'zod';
-import { isRefused, type Refused } from '../../../core/errors.js';
+import type { Refused } from '../../../core/errors.js';
 import type { JsonObject } from '../../../core/json.js';
 import type { AdminDeps } from '../../../flows/admin/change.js';
 import * as slots from '../../../flows/admin/slots.js';
 import * as templates from '../../../flows/admin/templates.js';
-import { type AdminRoute, answered } from './doors.js';
+import { previewAnswer, slotRow, templateRow } from './answers.js';
+import type { AdminRoute } from './doors.js';
 import { entityRoutes } from './entity-routes.js';
-import { readAs } from './read.js';
+import { writing } from './route.js';
 
 /** `body` is one of a chat completion. */
 export type PreviewPrompt = (agentId: string, body: JsonObject) => Promise<object | Refused>;
@@ -51,6 +52,7 @@ const previewSchema = z.strictObject({
 export function promptRoutes(deps: AdminDeps, preview?: PreviewPrompt): AdminRoute[] {
   const routes = [
     ...entityRoutes('slots', {
+      row: slotRow,
       list: (request) => slots.listSlots(deps, request),
       read: (id) => slots.readSlot(deps, id),
       create: [slotSchema.required({ key: true }), (...args) => slots.createSlot(deps, ...args)],
@@ -58,6 +60,7 @@ export function promptRoutes(deps: AdminDeps, preview?: PreviewPrompt): AdminRou
       remove: (...args) => slots.removeSlot(deps, ...args),
     }),
     ...entityRoutes('templates', {
+      row: templateRow,
       list: (request) => templates.listTemplates(deps, request),
       read: (id) => templates.readTemplateRow(deps, id),
       create: [
@@ -72,15 +75,12 @@ export function promptRoutes(deps: AdminDeps, preview?: PreviewPrompt): AdminRou
 }
 
 function previewRoute(preview: PreviewPrompt): AdminRoute {
-  return {
-    method: 'POST',
-    path: 'prompts/preview',
-    // It reads what operators may read, and writes nothing.
-    kind: 'read',
-    async door({ exchange }) {
-      const read = await readAs(exchange, previewSchema);
-      if (read === undefined || isRefused(read)) return read;
-      return answered(await preview(read.input.agent_id, read.input.body));
-    },
-  };
+  const route = writing(
+    ['POST', 'prompts/preview'],
+    previewSchema,
+    previewAnswer,
+    (_ask, { agent_id, body }) => preview(agent_id, body),
+  );
+  // It reads what operators may read, and writes nothing.
+  return { ...route, kind: 'read' };
 }

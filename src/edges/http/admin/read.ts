@@ -3,7 +3,7 @@
 
 import type { z } from 'zod';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
-import { parseJson } from '../../../core/json.js';
+import { type Json, parseJson } from '../../../core/json.js';
 import { readBody } from '../body.js';
 import type { Exchange } from '../exchange.js';
 
@@ -15,13 +15,27 @@ export async function readAs<S extends z.ZodType>(
   exchange: Exchange,
   schema: S,
 ): Promise<{ input: z.output<S> } | Refused | undefined> {
-  const raw = await readBody(exchange, OPTIONS);
+  const raw = await rawBody(exchange);
   if (raw === undefined || isRefused(raw)) return raw;
   const json = parseJson(raw.toString('utf8'));
   if (json === undefined) return refuse('invalid_json', 'The body is not JSON.');
   if (isTooDeep(json)) return refuse('too_deep', `The body is nested over ${DEPTH_MAX} levels.`);
+  if (hasBadText(json)) {
+    return refuse('invalid_value', 'A text has a NUL character or half a surrogate pair.');
+  }
   const input = check(json, schema);
   return isRefused(input) ? input : { input };
+}
+
+const raws = new WeakMap<Exchange, ReturnType<typeof readBody>>();
+
+/** The bytes, read once however often they are asked for; undefined if the client left. */
+export function rawBody(exchange: Exchange): ReturnType<typeof readBody> {
+  const known = raws.get(exchange);
+  if (known) return known;
+  const reading = readBody(exchange, OPTIONS);
+  raws.set(exchange, reading);
+  return reading;
 }
 
 /** The checked query; a member given twice is refused. */
@@ -52,6 +66,15 @@ function check<S extends z.ZodType>(value: unknown, schema: S): z.output<S> | Re
     ...(param !== '' && { param: param.slice(0, 200) }),
   });
 }
+
+// What SQL would refuse or write otherwise. Its depth is bounded by now.
+function hasBadText(json: Json): boolean {
+  if (typeof json === 'string') return json.includes('\0') || LONE_SURROGATE.test(json);
+  if (typeof json !== 'object' || json === null) return false;
+  return Object.entries(json).some(([name, value]) => hasBadText(name) || hasBadText(value));
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function isTooDeep(root: unknown): boolean {
   let level: unknown[] = [root];

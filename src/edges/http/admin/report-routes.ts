@@ -14,6 +14,7 @@ import {
 } from '../../../flows/admin/usage-dimensions.js';
 import { reportUsage } from '../../../flows/admin/usage-report.js';
 import { isTimeZone } from '../../../rules/budget/local-time.js';
+import { reportAnswer } from './answers-policy.js';
 import { type AdminRoute, ok } from './doors.js';
 import { readQuery } from './read.js';
 
@@ -75,6 +76,9 @@ export function reportRoutes(deps: AdminDeps): AdminRoute[] {
       path: 'usage',
       kind: 'read',
       query: reportSchema,
+      answer: reportAnswer,
+      status: 200,
+      csv: true,
       async door({ exchange }) {
         const asked = readQuery(exchange, reportSchema);
         if (isRefused(asked)) return asked;

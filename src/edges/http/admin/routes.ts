@@ -8,25 +8,30 @@ import { listAudit, listUsage } from '../../../flows/admin/records.js';
 import type { ReservationDeps } from '../../../flows/admin/reservations.js';
 import * as users from '../../../flows/admin/users.js';
 import type { Door, Method } from '../app.js';
-import { type AdminAuth, mountAdmin } from './doors.js';
-import { entityRoutes, recordRoute } from './entity-routes.js';
+import * as answers from './answers.js';
+import { auditRow, usageRow } from './answers-policy.js';
+import { entityRoutes } from './entity-routes.js';
 import { keyRoutes } from './key-routes.js';
 import { limitRoutes } from './limit-routes.js';
+import { type MountDeps, mountAdmin } from './mount.js';
 import { describeDoors } from './openapi.js';
 import { policyRoutes } from './policy-routes.js';
 import { type PreviewPrompt, promptRoutes } from './prompt-routes.js';
 import { reportRoutes } from './report-routes.js';
 import { reservationRoutes } from './reservation-routes.js';
+import { listing } from './route.js';
 import * as schemas from './schemas.js';
+import { workRoutes } from './work-routes.js';
 
 export type AdminDoorsDeps = KeyDeps &
   ReservationDeps &
-  PairDeps & { auth: AdminAuth; previewPrompt?: PreviewPrompt };
+  PairDeps & { auth: MountDeps['auth']; previewPrompt?: PreviewPrompt };
 
 /** For `openServer({more})`. */
 export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, string, Door])[] {
   const routes = [
     ...entityRoutes('projects', {
+      row: answers.projectRow,
       list: (request) => projects.listProjects(deps, request),
       read: (id) => projects.readProject(deps, id),
       create: [schemas.newProjectSchema, (...args) => projects.createProject(deps, ...args)],
@@ -34,6 +39,7 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
       remove: (...args) => projects.removeProject(deps, ...args),
     }),
     ...entityRoutes('users', {
+      row: answers.userRow,
       list: (request) => users.listUsers(deps, request),
       read: (id) => users.readUser(deps, id),
       create: [schemas.newUserSchema, (...args) => users.createUser(deps, ...args)],
@@ -41,6 +47,7 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
       remove: (...args) => users.removeUser(deps, ...args),
     }),
     ...entityRoutes('agents', {
+      row: answers.agentRow,
       list: (request) => agents.listAgents(deps, request),
       read: (id) => agents.readAgent(deps, id),
       create: [schemas.newAgentSchema, (...args) => agents.createAgent(deps, ...args)],
@@ -52,9 +59,10 @@ export function createAdminDoors(deps: AdminDoorsDeps): (readonly [Method, strin
     ...reservationRoutes(deps),
     ...promptRoutes(deps, deps.previewPrompt),
     ...policyRoutes(deps),
+    ...workRoutes(deps),
     ...reportRoutes(deps),
-    recordRoute('usage/rows', schemas.usageListSchema, (request) => listUsage(deps, request)),
-    recordRoute('audit', schemas.listSchema, (request) => listAudit(deps, request)),
+    listing('usage/rows', schemas.usageListSchema, usageRow, (asked) => listUsage(deps, asked)),
+    listing('audit', schemas.pageSchema, auditRow, (asked) => listAudit(deps, asked)),
   ];
-  return [...mountAdmin(routes, deps.auth), ...describeDoors(routes)];
+  return [...mountAdmin(routes, deps), ...describeDoors(routes)];
 }

@@ -92,8 +92,5 @@ export const rateSchema = z.strictObject({
     .refine((value) => USD_PER_UNIT.test(value), 'must be a plain decimal above 0'),
   source: text(200).nullish(),
 });
-export const rateListSchema = z.strictObject({
-  currency: currency.optional(),
-  limit: z.coerce.number().int().min(1).max(10_000).optional(),
-});
+export const rateListSchema = z.strictObject({ ...listMembers, currency: currency.optional() });
 export const csvSchema = z.strictObject({ csv: text(200_000) });

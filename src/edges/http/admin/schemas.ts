@@ -175,6 +175,7 @@ export const reasonSchema = z.strictObject({ reason: text(500) });
 
 const pageLimit = z.coerce.number().int().min(1).max(200).optional();
 export const listMembers = { cursor: z.string().max(200).optional(), limit: pageLimit };
+export const pageSchema = z.strictObject(listMembers);
 export const listSchema = z.strictObject({
   ...listMembers,
   name: z.string().max(100).optional(),

@@ -1,32 +1,18 @@
 // The doors of the stop for all calls.
 
-import { isRefused } from '../../../core/errors.js';
 import type { AdminDeps } from '../../../flows/admin/change.js';
 import { readStop, setStop } from '../../../flows/admin/stop.js';
-import { type AdminRoute, answered, ok } from './doors.js';
-import { readAs } from './read.js';
+import { stopAnswer } from './answers-policy.js';
+import type { AdminRoute } from './doors.js';
+import { acting, reading, writing } from './route.js';
 import { reasonSchema } from './schemas.js';
 
 export function stopRoutes(deps: AdminDeps): AdminRoute[] {
-  const path = 'stop';
   return [
-    { method: 'GET', path, kind: 'read', door: async () => ok(await readStop(deps)) },
-    {
-      method: 'POST',
-      path,
-      kind: 'write',
-      body: reasonSchema,
-      async door({ exchange, actor }) {
-        const read = await readAs(exchange, reasonSchema);
-        if (read === undefined || isRefused(read)) return read;
-        return answered(await setStop(deps, actor, read.input.reason));
-      },
-    },
-    {
-      method: 'DELETE',
-      path,
-      kind: 'write',
-      door: async ({ actor }) => answered(await setStop(deps, actor, null)),
-    },
+    reading('stop', stopAnswer, () => readStop(deps)),
+    writing(['POST', 'stop'], reasonSchema, stopAnswer, ({ actor }, { reason }) =>
+      setStop(deps, actor, reason),
+    ),
+    acting(['DELETE', 'stop'], stopAnswer, ({ actor }) => setStop(deps, actor, null)),
   ];
 }

@@ -1,39 +1,23 @@
 // The doors of tiers and of what projects have otherwise.
 
-import { isRefused } from '../../../core/errors.js';
 import type { AdminDeps } from '../../../flows/admin/change.js';
 import * as tiers from '../../../flows/admin/tiers.js';
-import { type AdminRoute, answered, listed } from './doors.js';
+import { overrideRow, tierRow } from './answers-policy.js';
+import type { AdminRoute } from './doors.js';
 import { entityRoutes } from './entity-routes.js';
-import { readAs } from './read.js';
+import { listing, reading, writing } from './route.js';
+import { pageSchema } from './schemas.js';
 import { newOverrideSchema, overrideSchema, tierSchema } from './schemas-policy.js';
 
 export function tierRoutes(deps: AdminDeps): AdminRoute[] {
   return [
-    {
-      method: 'GET',
-      path: 'tiers',
-      kind: 'read',
-      door: async () => listed(await tiers.listTiers(deps)),
-    },
-    {
-      method: 'GET',
-      path: 'tiers/:key',
-      kind: 'read',
-      door: async ({ key }) => answered(await tiers.readTier(deps.database, tierOf(key))),
-    },
-    {
-      method: 'PATCH',
-      path: 'tiers/:key',
-      kind: 'write',
-      body: tierSchema,
-      async door({ exchange, actor, key }) {
-        const read = await readAs(exchange, tierSchema);
-        if (read === undefined || isRefused(read)) return read;
-        return answered(await tiers.changeTier(deps, actor, tierOf(key), read.input));
-      },
-    },
+    listing('tiers', pageSchema, tierRow, (request) => tiers.listTiers(deps, request)),
+    reading('tiers/:key', tierRow, ({ key }) => tiers.readTier(deps.database, tierOf(key))),
+    writing(['PATCH', 'tiers/:key'], tierSchema, tierRow, ({ actor, key }, input) =>
+      tiers.changeTier(deps, actor, tierOf(key), input),
+    ),
     ...entityRoutes('tier-overrides', {
+      row: overrideRow,
       list: (request) => tiers.listOverrides(deps, request),
       read: (id) => tiers.readOverride(deps, id),
       create: [newOverrideSchema, (...args) => tiers.createOverride(deps, ...args)],
