@@ -12,7 +12,7 @@ export type CountEach = (
 ) => readonly number[] | Promise<readonly number[]>;
 
 /** Others wait for no more than this and one step. */
-const HELD_MS = 1;
+const HELD_MS = 0.4;
 
 export async function driveSteps<T>(
   steps: Steps<T>,

@@ -28,7 +28,7 @@ interface Weighing {
 }
 
 /** Texts are asked for in batches of about so many units. */
-const BATCH_UNITS = 65_536;
+const BATCH_UNITS = 32_768;
 
 export function* weighPrompt(json: JsonObject, piecesOf: PiecesOf): Steps<Weights> {
   const { purser: _, messages, ...rest } = json;
