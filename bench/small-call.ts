@@ -1,160 +1,159 @@
-// Scenario: one small call that does not stream, through the whole flow (key, tokens, reserve in
-// four envelopes, forward, meter, finalize, durable event), beside a bare node:http + undici proxy.
-// Both sit on core 0 in turn; the upstream and the load share core 1. Ratios, not absolutes.
+// Scenario: one small call that does not stream, through the whole flow (key, tokens, reserve,
+// forward, meter, finalize, durable event), beside a direct call, nginx, a bare proxy and a peer.
+// Each side sits on core 0 in turn; the upstream, the load and Redis share core 1.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { cpuUs, median, type Program, runProgram, startProgram } from './support/processes.js';
+import { type Bench, emptyOutcome, type Outcome, type Row } from './scenario.js';
+import { median } from './support/processes.js';
+import { MODEL } from './support/purser.js';
+import { rowsInTurn, tableOf } from './support/rounds.js';
+import * as sides from './support/sides.js';
+import { runLoad, startUpstream, writeRequest } from './support/tools.js';
 
-const HERE = import.meta.dirname;
+/** Requests a second that arrive whether or not the side keeps up. */
+const OPEN_RATE = 2000;
+const CONNECTIONS = 64;
 
-export interface Round {
-  variant: string;
-  perSecond: number;
-  p50Us: number;
-  p99Us: number;
-  cpuUsPerCall: number;
-  failures: number;
+interface Variant {
+  name: string;
+  side: sides.Side;
+  request: string;
 }
 
-export interface SmallCallResult {
-  rounds: Round[];
-  /** Calls per second of the gateway over those of the bare proxy, medians. */
-  ratio: number;
-}
-
-/** What the smallest machine must reach; a run with `--check` fails below it. */
-export const SMALL_CALL_FLOOR = 0.2;
-
-interface Side {
-  variant: string;
-  port: number;
-  path: string;
-  key: string;
-  program: Program;
-}
-
-export async function smallCall(
-  options: { seconds: number; rounds: number },
-  told: (text: string) => void,
-): Promise<SmallCallResult> {
-  const directory = mkdtempSync(join(tmpdir(), 'purser-bench-'));
-  const programs: Program[] = [];
+export async function smallCall(bench: Bench): Promise<Outcome> {
+  const { quick, tools, told } = bench;
+  const upstream = await startUpstream(tools);
+  const place = { folder: bench.folder, upstreamPort: Number(upstream.line) };
+  const { sides: here, remarks } = await sides.startSides(
+    quick ? [sides.direct, sides.nginx, sides.bareProxy, PURSER] : ALL,
+    place,
+    told,
+  );
   try {
-    const upstream = await startProgram(['node', join(HERE, 'support/upstream.mjs')], {
-      core: 1,
-      until: /^\d+$/,
+    const variants = here.flatMap((side) => variantsOf(bench, side));
+    const seconds = quick ? 1 : 3;
+    const outcome = emptyOutcome();
+    for (const variant of variants) await warm(bench, variant, quick ? 1 : 2);
+    outcome.rounds = await rowsInTurn(bench, 'small call', variants, async (variant) => {
+      const row = await measured(bench, variant, seconds);
+      if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} calls failed`);
+      return row;
     });
-    programs.push(upstream);
-    const sides = [
-      await startBare(Number(upstream.line)),
-      await startGateway(directory, Number(upstream.line)),
-    ];
-    programs.push(...sides.map((side) => side.program));
-    for (const side of sides) await measure(side, Math.min(2, options.seconds));
-    const rounds: Round[] = [];
-    for (let round = 0; round < options.rounds; round += 1) {
-      const order = round % 2 === 0 ? sides : [...sides].reverse();
-      for (const side of order) {
-        told(`small call, round ${round + 1} of ${options.rounds}: ${side.variant}`);
-        rounds.push(await measure(side, options.seconds));
-      }
-    }
-    const of = (variant: string) =>
-      median(rounds.filter((round) => round.variant === variant).map((round) => round.perSecond));
-    return { rounds, ratio: of('purser') / of('bare proxy') };
+    outcome.remarks = remarks;
+    outcome.table = tableOf(outcome.rounds);
+    outcome.figures = figuresOf(outcome.rounds);
+    return outcome;
   } finally {
-    for (const program of programs.reverse()) await program.stop();
-    rmSync(directory, { recursive: true, force: true });
+    await sides.stopSides(here);
+    await upstream.stop();
   }
 }
 
-async function measure(side: Side, seconds: number): Promise<Round> {
-  const body = JSON.stringify({
-    model: 'bench/echo',
+const PURSER = sides.purser('purser, 4 envelopes');
+const ALL = [
+  ...[sides.direct, sides.nginx, sides.bareProxy, PURSER],
+  sides.purser('purser, 1 envelope', { envelopes: 1 }),
+  sides.purser('purser, 8 envelopes', { envelopes: 8 }),
+  sides.purser('purser, Redis', { redis: true }),
+  sides.portkey,
+];
+
+function variantsOf(bench: Bench, side: sides.Side): Variant[] {
+  const known = { name: side.name, side, request: writeRequest(bench.tools, side, body('please')) };
+  if (side.name !== 'purser, 4 envelopes' || bench.quick) return [known];
+  const request = writeRequest(bench.tools, side, body('~~~~~~~~~~~~~~~~'));
+  return [known, { name: 'purser, unseen prompt', side, request }];
+}
+
+function body(varied: string): object {
+  return {
+    model: MODEL,
     max_tokens: 256,
     messages: [
       { role: 'system', content: 'You are a bench. '.repeat(10) },
-      { role: 'user', content: 'Say something of a certain length, please. '.repeat(14) },
+      { role: 'user', content: `${'Say something of a certain length. '.repeat(14)} ${varied}` },
     ],
-  });
-  const { port, path, key } = side;
-  const wanted = JSON.stringify({ port, path, key, body, connections: 64, seconds });
-  const pid = side.program.child.pid as number;
-  const before = cpuUs(pid);
-  const printed = await runProgram(['node', join(HERE, 'support/load.mjs'), wanted], 1);
-  const load = JSON.parse(printed) as Omit<Round, 'variant' | 'cpuUsPerCall'> & {
-    requests: number;
   };
-  const cpuUsPerCall = (cpuUs(pid) - before) / Math.max(1, load.requests);
-  return { variant: side.variant, cpuUsPerCall, ...load };
 }
 
-async function startBare(upstreamPort: number): Promise<Side> {
-  const program = await startProgram(
-    ['node', join(HERE, 'support/bare-proxy.mjs'), String(upstreamPort)],
-    { core: 0, until: /^\d+$/ },
-  );
-  return { variant: 'bare proxy', port: Number(program.line), path: '/', key: 'none', program };
+async function warm({ tools }: Bench, { side, request }: Variant, seconds: number): Promise<void> {
+  await runLoad(tools, { port: side.port, request, connections: CONNECTIONS, seconds });
+  await settled(side);
 }
 
-async function startGateway(directory: string, upstreamPort: number): Promise<Side> {
-  const config = join(directory, 'gateway.yaml');
-  writeFileSync(
-    config,
+async function measured(bench: Bench, { name, side, request }: Variant, seconds: number) {
+  const { tools } = bench;
+  const to = { port: side.port, request, seconds };
+  const cpuBefore = side.cpuUs();
+  const otherBefore = side.otherCpuUs();
+  const closed = await runLoad(tools, { ...to, connections: CONNECTIONS });
+  // What a call leaves to be done afterwards (rows) is its cost, too.
+  const settledMs = await settled(side);
+  const calls = Math.max(1, closed.requests);
+  const cpuUs = (side.cpuUs() - cpuBefore) / calls;
+  const otherUs = (side.otherCpuUs() - otherBefore) / calls;
+  const one = await runLoad(tools, { ...to, connections: 1, seconds: seconds / 3 });
+  const row: Row = {
+    variant: name,
+    'calls/s': closed.perSecond,
+    'CPU µs/call': cpuUs,
+    'Redis µs/call': otherUs,
+    'p99 µs': closed.latencyP99Us,
+    'alone p50 µs': one.latencyP50Us,
+    ...(await openLoop(bench, side, to, closed.perSecond)),
+    'rows after ms': settledMs,
+    'RSS MB': side.rssBytes() / 2 ** 20,
+    failures: closed.failures + one.failures,
+  };
+  await settled(side);
+  return row;
+}
+
+async function openLoop(
+  { tools }: Bench,
+  side: sides.Side,
+  to: { port: number; request: string; seconds: number },
+  perSecond: number,
+): Promise<Row> {
+  // At more than it can carry, latency is only the length of the test.
+  if (perSecond < OPEN_RATE * 1.25)
+    return { 'open p50 µs': '-', 'open p99 µs': '-', 'loop p99 ms': '-' };
+  await side.metric(LOOP_DELAY);
+  const open = await runLoad(tools, { ...to, rate: OPEN_RATE, connections: 256 });
+  const delay = await side.metric(LOOP_DELAY);
+  return {
+    'open p50 µs': open.latencyP50Us,
+    'open p99 µs': open.latencyP99Us,
+    // The monitor's own resolution of 10 ms is in what it tells.
+    'loop p99 ms': delay === undefined ? '-' : Math.max(0, delay * 1000 - 10),
+  };
+}
+
+const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds';
+
+/** Waits until all events are rows, and answers how long that took. */
+export async function settled(side: sides.Side): Promise<number> {
+  const startMs = performance.now();
+  for (;;) {
+    const pending = await side.metric('purser_spool_pending_events');
+    if (pending === undefined) return 0;
+    if (pending === 0 || performance.now() - startMs > 20_000) return performance.now() - startMs;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function figuresOf(rounds: readonly Row[]): Record<string, number> {
+  const of = (variant: string, column: string) =>
+    median(rounds.filter((row) => row.variant === variant).map((row) => Number(row[column])));
+  const rate = (variant: string) => of(variant, 'calls/s');
+  const added = (variant: string) => of(variant, 'alone p50 µs') - of('direct', 'alone p50 µs');
+  return Object.fromEntries(
     [
-      'listen: { host: 127.0.0.1, port: 0 }',
-      'log: { level: warn }',
-      'providers:',
-      '  sandbox: false',
-      `  bench: { dialect: openai, base_url: "http://127.0.0.1:${upstreamPort}/v1", allow_private: true }`,
-      'prices:',
-      '  bench/echo: { input: 0.15, output: 0.6 }',
-      'projects: [{ name: bench }]',
-      'agents: [{ name: coder-1, type: coder, project: bench }]',
-      'limits:',
-      '  - { scope: global, amount_usd: 1000000, period: monthly }',
-      '  - { scope: agent, agent: coder-1, amount_usd: 1000000, period: daily }',
-      '  - { scope: agent_type, agent_type: coder, amount_tokens: 900000000000, period: daily }',
-      '  - { scope: project, project: bench, amount_requests: 900000000000, period: minutely }',
-      '',
-    ].join('\n'),
+      ['small-call.embedded', rate('purser, 4 envelopes') / rate('bare proxy')],
+      ['small-call.redis', rate('purser, Redis') / rate('bare proxy')],
+      ['small-call.unseen', rate('purser, unseen prompt') / rate('bare proxy')],
+      ['small-call.nginx', rate('purser, 4 envelopes') / rate('nginx')],
+      ['small-call.peer', rate('purser, 4 envelopes') / rate('portkey')],
+      ['small-call.added', added('purser, 4 envelopes') / added('nginx')],
+    ].filter((entry): entry is [string, number] => Number.isFinite(entry[1]) && entry[1] !== 0),
   );
-  const program = await startProgram(
-    [
-      'node',
-      ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []),
-      join(HERE, '../dist/main.js'),
-      'start',
-    ],
-    {
-      core: 0,
-      until: /^Next:/,
-      cwd: directory,
-      env: { PURSER_CONFIG: config, PURSER_DATA_DIR: join(directory, 'data'), PORT: '0' },
-    },
-  );
-  const key = /sk-purser-\w{12}-\w{38}/.exec(program.printed)?.[0] ?? '';
-  const port = Number(/127\.0\.0\.1:(\d+)/.exec(program.printed)?.[1] ?? 0);
-  return { variant: 'purser', port, path: '/v1/chat/completions', key, program };
-}
-
-/** Shows the figures; false where calls failed or, if `check`, the ratio is below its floor. */
-export function showSmallCall(result: SmallCallResult, check: boolean): boolean {
-  const rows = result.rounds.map((round) => ({
-    variant: round.variant,
-    'calls/s': Math.round(round.perSecond),
-    'p50 µs': round.p50Us,
-    'p99 µs': round.p99Us,
-    'CPU µs/call': Math.round(round.cpuUsPerCall),
-    failures: round.failures,
-  }));
-  console.table(rows);
-  process.stdout.write(`small call: purser / bare proxy = ${result.ratio.toFixed(3)}\n`);
-  const failed = result.rounds.some((round) => round.failures > 0);
-  if (failed) process.stdout.write('some calls failed\n');
-  const isBelow = check && result.ratio < SMALL_CALL_FLOOR;
-  if (isBelow) process.stdout.write(`small call: below the floor of ${SMALL_CALL_FLOOR}\n`);
-  return !failed && !isBelow;
 }

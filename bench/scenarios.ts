@@ -1,0 +1,74 @@
+// All scenarios by name, in the order in which they run.
+
+import { emptyOutcome, type Outcome, type Row, type Scenario } from './scenario.js';
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'small-call': {
+    title: 'Small call',
+    about:
+      'One call that does not stream (0.9 KB in, 0.8 KB out), 64 connections; CPU is all that the ' +
+      'side used per call, rows written afterwards included. `open` is at 2,000 calls a second ' +
+      'that arrive whether or not the side keeps up, counted from the intended send time; `alone` ' +
+      'is one connection.',
+    seconds: 260,
+    run: async (bench) => (await import('./small-call.js')).smallCall(bench),
+  },
+  fit: {
+    title: 'Prompt budget',
+    about:
+      'A conversation of 200,000 tokens fitted to 32,000 in this process, from the second call on; ' +
+      'a block is the longest time for which nothing else could run.',
+    seconds: 8,
+    async run({ quick }) {
+      const rows = await (await import('./fit.js')).fitBench(quick ? 10 : 40);
+      const table = rows.map((row) => ({ ...row }));
+      const [conversation] = rows;
+      const figures = {
+        'fit.ms': conversation?.medianMs ?? Number.NaN,
+        'fit.block-ms': conversation?.blockMedianMs ?? Number.NaN,
+      };
+      return { ...emptyOutcome(), table, rounds: table, figures };
+    },
+  },
+  rows: {
+    title: 'Usage rows',
+    about:
+      'Usage rows written by one recorder, every key and index on, beside `\\copy` of the same rows ' +
+      'into a table without keys.',
+    seconds: 60,
+    slow: true,
+    async run({ quick, told }) {
+      const { ROWS_PER_SECOND_FLOOR, usageRows } = await import('./rows.js');
+      const options = quick
+        ? { rows: 10_000, batch: 1000, seconds: 3 }
+        : { rows: 50_000, batch: 1000, seconds: 10 };
+      const { variants, arriving, ratio } = await usageRows(options, told);
+      const late = arriving.filter(({ emptyAfterMs }) => emptyAfterMs > 2000);
+      const table: Row[] = variants.map((variant) => ({ ...variant }));
+      for (const { variant, ...more } of arriving) {
+        Object.assign(table.find((row) => row.variant === variant) ?? {}, more);
+      }
+      return {
+        ...{ ...emptyOutcome(), table, rounds: table, figures: { 'rows.copy': ratio } },
+        failures: late.map(
+          ({ variant }) => `${variant}: did not empty at ${ROWS_PER_SECOND_FLOOR} a second`,
+        ),
+      };
+    },
+  },
+  reports: {
+    title: 'Reports',
+    about: 'A month by agent out of a million rows on PostgreSQL, beside a plain GROUP BY.',
+    seconds: 90,
+    alone: true,
+    async run({ quick, told }) {
+      const { reports } = await import('./reports.js');
+      const found = await reports({ rows: quick ? 100_000 : 1_000_000 }, told);
+      return single({ ...found }, { 'reports.ms': found.reportMs });
+    },
+  },
+};
+
+function single(row: Row, figures: Record<string, number>): Outcome {
+  return { ...emptyOutcome(), table: [row], rounds: [row], figures };
+}
