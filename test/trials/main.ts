@@ -3,6 +3,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { runAborts } from './aborts.js';
+import { runCuts } from './cuts.js';
 import { runKills } from './kills.js';
 import { runPgKills } from './pg-kill.js';
 import { runPrices } from './prices.js';
@@ -29,6 +31,18 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     unit: 'splits of each',
     countDefault: 1_000,
     run: runSplits,
+  },
+  cuts: {
+    title: 'Streams that meet the end of their budget',
+    unit: 'streams',
+    countDefault: 1_000,
+    run: runCuts,
+  },
+  aborts: {
+    title: 'Clients that leave a stream at a random byte',
+    unit: 'calls',
+    countDefault: 500,
+    run: runAborts,
   },
   prices: {
     title: 'Generated usages, priced',

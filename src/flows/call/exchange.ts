@@ -31,7 +31,14 @@ export interface Exchange {
   pause(): void;
   resume(): void;
   abort(): void;
+  /**
+   * Nobody reads the answer any more. Where it is paused, what has been written already is still
+   * read for a moment, because it is billed; then it is aborted.
+   */
+  leave(after: (ms: number, fire: () => void) => void): void;
 }
+
+const LEFT_READ_MS = 25;
 
 /**
  * A fault of ours in a callback is the call's, not the wire's: thrown there it would be taken for
@@ -99,7 +106,7 @@ export function openExchange(
       earlyBytes += chunk.length;
       if (good()) {
         settle({ status, headers });
-        call.pause();
+        flow.pause();
       } else if (earlyBytes > BAD_BODY_BYTES_MAX) {
         settle({ status, headers, body: Buffer.concat(early) });
         call.abort();
@@ -117,6 +124,7 @@ export function openExchange(
     },
   };
   const call: UpstreamCall = upstream.send(request, handler);
+  const flow = new Flow(call);
   return {
     head,
     attach(next) {
@@ -124,10 +132,40 @@ export function openExchange(
       consumer = next;
       if (over?.failure) next.onFail(over.failure);
       else if (over) next.onEnd();
-      else call.resume();
+      else flow.resume();
     },
-    pause: () => call.pause(),
-    resume: () => call.resume(),
+    pause: () => flow.pause(),
+    resume: () => flow.resume(),
     abort: () => call.abort(),
+    leave: (after) => flow.leave(after),
   };
+}
+
+/** Whether the wire of an exchange is read on. */
+class Flow {
+  readonly #call: UpstreamCall;
+  #paused = false;
+  #left = false;
+
+  constructor(call: UpstreamCall) {
+    this.#call = call;
+  }
+
+  pause(): void {
+    if (this.#left) return;
+    this.#paused = true;
+    this.#call.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#call.resume();
+  }
+
+  leave(after: (ms: number, fire: () => void) => void): void {
+    if (!this.#paused) return this.#call.abort();
+    this.#left = true;
+    this.resume();
+    after(LEFT_READ_MS, () => this.#call.abort());
+  }
 }

@@ -101,7 +101,7 @@ async function attempt(passage: Passage, target: Target, retried = false): Promi
 // only it says what it cost.
 function leave(passage: Passage, exchange: Exchange): void {
   const { call, deps } = passage;
-  if (call.body.stream) exchange.abort();
+  if (call.body.stream) exchange.leave((ms, fire) => deps.clock.after(ms, fire));
   else deps.clock.after(deps.options.readOnMs, () => exchange.abort());
 }
 

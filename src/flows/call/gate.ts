@@ -3,10 +3,12 @@
 // and where nothing fits the money ends here (ledger.md, 2; RFC 8506 calls it the final unit).
 
 import type { Amounts } from '../../core/amount.js';
+import { inputTokens } from '../../core/usage.js';
 import { fittingTokens } from '../../rules/budget/fitting-tokens.js';
-import { chargeBound } from '../../rules/catalog/charge.js';
+import { charge } from '../../rules/catalog/charge.js';
 import { LedgerUnavailable, type Shortage } from '../../stores/ledger/ledger.js';
 import type { Meter } from './meter.js';
+import { boundOf } from './output-bound.js';
 import type { Passage } from './passage.js';
 
 export interface Gate {
@@ -32,23 +34,28 @@ class TrancheGate implements Gate {
   readonly #passage: Passage;
   readonly #meter: Meter;
   /** Output tokens that the hold covers, and the most that the upstream was told. */
-  #held: number;
+  #covered: number;
   readonly #most: number;
   readonly #tranche: number;
+  /** What is held for this answer and its prompt. */
+  #hold: { nano_usd: number; tokens: number };
   #asked = 0;
   #asking: Promise<unknown> | undefined;
+  #promptKnown = false;
 
   constructor(passage: Passage, meter: Meter) {
-    const { estimate } = passage;
+    const { estimate, held, billed } = passage;
     this.#passage = passage;
     this.#meter = meter;
-    this.#held = estimate.outputTokensHeld;
+    this.#covered = estimate.outputTokensHeld;
     this.#most = estimate.outputTokensMax;
     this.#tranche = estimate.outputTokensHeld;
+    // The prompts of attempts before this one are held beside it.
+    this.#hold = { nano_usd: held.nano_usd - billed.nano_usd, tokens: held.tokens - billed.tokens };
   }
 
   isSafe(bytes: number): boolean {
-    return this.#meter.outputAtMost() + bytes <= this.#held * (ASK_AT[0] ?? 1);
+    return this.#meter.outputAtMost() + bytes <= this.#covered * (ASK_AT[0] ?? 1);
   }
 
   admit(): boolean | Promise<boolean> {
@@ -59,9 +66,10 @@ class TrancheGate implements Gate {
 
   #judge(output: number): boolean | Promise<boolean> {
     // What the upstream was told as its bound is held whole: it ends by itself.
-    if (this.#held >= this.#most) return true;
-    if (output > this.#held) return this.#more(output);
-    const due = ASK_AT.filter((share) => output >= share * this.#held).length;
+    if (this.#covered >= this.#most) return true;
+    this.#learnPrompt();
+    if (output > this.#covered) return this.#more(output);
+    const due = ASK_AT.filter((share) => output >= share * this.#covered).length;
     if (due > this.#asked && !this.#asking) {
       this.#asked = due;
       this.#asking = this.#ask(this.#tranche).finally(() => {
@@ -73,35 +81,48 @@ class TrancheGate implements Gate {
     return true;
   }
 
+  // A prompt that turns out dearer than was held for it leaves less for the answer; one that is
+  // cheaper leaves more, which the next ask finds.
+  #learnPrompt(): void {
+    if (this.#promptKnown || !this.#meter.prompt()) return;
+    this.#promptKnown = true;
+    const { nano_usd: nano, tokens } = this.#hold;
+    const fits = Math.min(this.#fitting('nano_usd', nano), this.#fitting('tokens', tokens));
+    this.#covered = Math.max(0, Math.min(this.#covered, this.#covered + fits));
+  }
+
   async #more(output: number): Promise<boolean> {
     await this.#asking;
-    for (let asks = 0; output > this.#held && asks < ASKS_MAX; asks += 1) {
-      const missing = output - this.#held;
-      if (!(await this.#ask(Math.max(missing, this.#tranche)))) return output <= this.#held;
+    for (let asks = 0; output > this.#covered && asks < ASKS_MAX; asks += 1) {
+      const missing = output - this.#covered;
+      if (!(await this.#ask(Math.max(missing, this.#tranche)))) break;
     }
-    return output <= this.#held;
+    return output <= this.#covered;
   }
 
   /** Asks for so many tokens, or for what fits; false where nothing was granted. */
   async #ask(wanted: number): Promise<boolean> {
-    let tokens = Math.min(wanted, this.#most - this.#held);
+    let tokens = Math.min(wanted, this.#most - this.#covered);
     for (let asks = 0; tokens > 0 && asks < ASKS_MAX; asks += 1) {
       const answer = await this.#extend(tokens);
       if (answer === 'granted') return true;
       if (answer === 'gone') return false;
-      tokens = Math.min(
-        tokens - 1,
-        fittingTokens(answer, (nano) => this.#tokensFor(nano)),
-      );
+      const { nano_usd: nano, tokens: held } = this.#hold;
+      const fitting = fittingTokens(answer, {
+        nano_usd: (room) => this.#fitting('nano_usd', nano + room),
+        tokens: (room) => this.#fitting('tokens', held + room),
+      });
+      tokens = Math.min(tokens - 1, fitting);
     }
     return false;
   }
 
   async #extend(tokens: number): Promise<'granted' | 'gone' | readonly Shortage[]> {
     const { deps, admission } = this.#passage;
+    const needed = this.#costOf(this.#covered + tokens);
     const more: Amounts = {
-      nano_usd: this.#priceOf(this.#held + tokens) - this.#priceOf(this.#held),
-      tokens,
+      nano_usd: Math.max(0, needed.nano_usd - this.#hold.nano_usd),
+      tokens: Math.max(0, needed.tokens - this.#hold.tokens),
       requests: 0,
       concurrency: 0,
     };
@@ -114,25 +135,41 @@ class TrancheGate implements Gate {
       // A stream that runs goes on while the ledger is away; what it costs is booked afterwards.
       if (!(error instanceof LedgerUnavailable)) throw error;
     }
+    this.#hold.nano_usd += more.nano_usd;
+    this.#hold.tokens += more.tokens;
     const { held } = this.#passage;
     this.#passage.held = {
       ...held,
       nano_usd: held.nano_usd + more.nano_usd,
       tokens: held.tokens + more.tokens,
     };
-    this.#held += tokens;
+    this.#covered += tokens;
     this.#asked = 0;
     return 'granted';
   }
 
-  #priceOf(output: number): number {
-    const { target, estimate } = this.#passage;
-    return target.price ? chargeBound(target.price, estimate.inputTokens, output) : 0;
+  /** What prompt and answer come to: the prompt as it is told, else as it was bounded. */
+  #costOf(output: number): { nano_usd: number; tokens: number } {
+    const { target, estimate, call } = this.#passage;
+    const prompt = this.#meter.prompt();
+    if (!prompt) {
+      const input = estimate.inputTokens;
+      return { nano_usd: boundOf(target, call.body, input, output), tokens: input + output };
+    }
+    const nano = target.price ? charge(target.price, { ...prompt, output }) : 0;
+    return { nano_usd: nano, tokens: inputTokens(prompt) + output };
   }
 
-  // By the price of a thousand tokens more: bounds are linear between the tiers of a price.
-  #tokensFor(nanoUsd: number): number {
-    const step = this.#priceOf(this.#held + 1000) - this.#priceOf(this.#held);
-    return step <= 0 ? Number.MAX_SAFE_INTEGER : Math.floor((nanoUsd * 1000) / step);
+  /** How many more tokens of answer so much of a unit pays for; negative where it is too little. */
+  #fitting(unit: 'nano_usd' | 'tokens', amount: number): number {
+    const now = this.#costOf(this.#covered);
+    if (unit === 'tokens') return amount - now.tokens;
+    // By the price of a thousand tokens more: it is the same for each.
+    const step = this.#costOf(this.#covered + 1000).nano_usd - now.nano_usd;
+    if (step <= 0) return Number.MAX_SAFE_INTEGER;
+    const tokens = Math.floor(((amount - now.nano_usd) * 1000) / step);
+    // Both costs are rounded up: one token more may fit.
+    const next = this.#covered + tokens + 1;
+    return next > 0 && this.#costOf(next).nano_usd <= amount ? tokens + 1 : tokens;
   }
 }

@@ -30,6 +30,8 @@ export interface Meter {
   seen(): Amounts;
   /** Output tokens that passed, counted now. */
   output(): number | Promise<number>;
+  /** The prompt as its provider tells it, once it does; without output. */
+  prompt(): Usage | undefined;
   /** A bound on them that costs nothing: a token is at least one byte, and a unit at most three. */
   outputAtMost(): number;
   /** The final usage: the provider's, else all that passed, counted. */
@@ -80,6 +82,7 @@ export function createMeter(
       count();
       return counting === before ? counted : counting.then(() => counted);
     },
+    prompt: () => source.inputUsage,
     outputAtMost() {
       pending += source.takeText();
       return counted + pending.length * UTF8_BYTES_A_UNIT;

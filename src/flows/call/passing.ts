@@ -44,6 +44,12 @@ export class Passing {
     else callback();
   }
 
+  /** Nobody is going to get what waits; it is read for what it costs. */
+  readRest(): void {
+    this.#closed = true;
+    for (const chunk of this.#queue.splice(0)) this.#reader.push(chunk);
+  }
+
   #feed(chunk: Buffer): void {
     if (this.#gate.isSafe(chunk.length)) return this.#hooks.pass(this.#reader.push(chunk));
     let from = 0;
@@ -80,6 +86,7 @@ export class Passing {
 
   #goOn(pieces: readonly Buffer[], fits: boolean): void {
     this.#waiting = false;
+    if (this.#closed) return;
     if (!fits) return this.#cut();
     this.#hooks.pass(pieces);
     while (!this.#waiting && !this.#closed && this.#queue.length > 0) {

@@ -96,8 +96,10 @@ class Relay implements Consumer {
 
   onFail(failure: UpstreamFailure): void {
     const message = FAILURES[failure.kind];
-    if (failure.kind === 'aborted' && this.#sink.left) this.#finish({ kind: 'client_left' });
-    else this.#passing.afterAll(() => this.#finish({ kind: 'died', failure, message }));
+    if (failure.kind === 'aborted' && this.#sink.left) {
+      this.#passing.readRest();
+      this.#finish({ kind: 'client_left' });
+    } else this.#passing.afterAll(() => this.#finish({ kind: 'died', failure, message }));
   }
 
   #pass(pieces: readonly Buffer[]): void {

@@ -10,17 +10,16 @@ export interface NoRoomFor {
   reserved: number;
 }
 
-/** `tokensFor` answers how many tokens some nano-USD pay for at the least. */
+/** `tokensFor` answers how many tokens more there can be if a unit has so much room. */
 export function fittingTokens(
   shortages: readonly NoRoomFor[],
-  tokensFor: (nanoUsd: number) => number,
+  tokensFor: Readonly<Record<'nano_usd' | 'tokens', (room: number) => number>>,
 ): number {
   let least = Number.MAX_SAFE_INTEGER;
   for (const { unit, limit, committed, reserved } of shortages) {
+    if (unit !== 'nano_usd' && unit !== 'tokens') return 0;
     const room = Math.max(0, limit - committed - reserved);
-    if (unit === 'nano_usd') least = Math.min(least, tokensFor(room));
-    else if (unit === 'tokens') least = Math.min(least, room);
-    else return 0;
+    least = Math.min(least, tokensFor[unit](room));
   }
   return shortages.length === 0 ? 0 : least;
 }

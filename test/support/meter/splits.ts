@@ -130,6 +130,7 @@ function feeding(chunks: readonly Buffer[]): Exchange {
     pause: () => {},
     resume: () => {},
     abort: () => {},
+    leave: () => {},
   };
 }
 
