@@ -9,7 +9,12 @@ const PANELS: readonly { scenario: string; title: string; column: string; unit: 
   { scenario: 'small-call', title: 'CPU of a small call', column: 'CPU µs/call', unit: ' µs' },
   { scenario: 'streaming', title: 'CPU of a chunk', column: 'CPU µs/chunk', unit: ' µs' },
   { scenario: 'streaming', title: 'Delay of a chunk, p50', column: 'delay p50 µs', unit: ' µs' },
-  { scenario: 'open-streams', title: 'RSS of an open stream', column: 'KB/stream', unit: ' KB' },
+  {
+    scenario: 'open-streams',
+    title: 'RSS of an open stream, at 9,000',
+    column: 'KB/stream at 9000',
+    unit: ' KB',
+  },
 ];
 const [WIDTH, LABELS, BAR, GAP, HEAD] = [760, 200, 16, 6, 34];
 
@@ -43,7 +48,7 @@ export function chart(results: Results): string {
 
 function bar(row: Row, value: number, most: number, y: number, unit: string): string {
   const width = Math.max(1, Math.round((value / most) * (WIDTH - LABELS - 110)));
-  const name = `${row.variant}${row.streams === undefined ? '' : `, ${row.streams} streams`}`;
+  const name = `${row.variant}`;
   const kind = name.startsWith('purser') ? 'own' : 'other';
   const shown = value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
   return [

@@ -13,6 +13,36 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     seconds: 260,
     run: async (bench) => (await import('./small-call.js')).smallCall(bench),
   },
+  streaming: {
+    title: 'Streaming',
+    about:
+      'One write of the upstream per chunk, every 20 ms on each of 300 streams of 100 chunks: CPU ' +
+      'per chunk (the call itself included), time to the first byte, and how long a chunk was under ' +
+      'way from the upstream to the client. Full: 1,500 streams, 75,000 chunks a second offered.',
+    seconds: 150,
+    run: async (bench) => (await import('./streaming.js')).streaming(bench),
+  },
+  'open-streams': {
+    title: 'Many open streams',
+    about:
+      'A chunk a second on each; RSS over what it was before, by stream; a fresh process each time.',
+    seconds: 160,
+    slow: true,
+    run: async (bench) => (await import('./open-streams.js')).manyStreams(bench),
+  },
+  soak: {
+    title: 'Soak',
+    about: 'Ten minutes of 9,000 open streams, each of two minutes, one after another.',
+    seconds: 620,
+    alone: true,
+    run: async (bench) => (await import('./open-streams.js')).soak(bench),
+  },
+  refused: {
+    title: 'The 402 path',
+    about: 'A budget that is used up, 64 connections that ask on.',
+    seconds: 30,
+    run: async (bench) => (await import('./refused.js')).refused(bench),
+  },
   fit: {
     title: 'Prompt budget',
     about:

@@ -6,6 +6,7 @@ import { type Bench, emptyOutcome, type Outcome, type Row } from './scenario.js'
 import { median } from './support/processes.js';
 import { MODEL } from './support/purser.js';
 import { rowsInTurn, tableOf } from './support/rounds.js';
+import { settled } from './support/settled.js';
 import * as sides from './support/sides.js';
 import { runLoad, startUpstream, writeRequest } from './support/tools.js';
 
@@ -129,17 +130,6 @@ async function openLoop(
 }
 
 const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds';
-
-/** Waits until all events are rows, and answers how long that took. */
-export async function settled(side: sides.Side): Promise<number> {
-  const startMs = performance.now();
-  for (;;) {
-    const pending = await side.metric('purser_spool_pending_events');
-    if (pending === undefined) return 0;
-    if (pending === 0 || performance.now() - startMs > 20_000) return performance.now() - startMs;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 function figuresOf(rounds: readonly Row[]): Record<string, number> {
   const of = (variant: string, column: string) =>

@@ -3,7 +3,7 @@
  * the request was meant to be sent). Streams are read as they come: an event that carries "t=" and
  * 16 digits, the upstream's own monotonic microseconds, tells how long it was under way.
  * Arguments: key=value. A run of 16 tildes in the request becomes a number that was never sent
- * before. At the end one JSON; SIGTERM ends it early. */
+ * before; events of the first `warm=` seconds are not counted. At the end one JSON; SIGTERM ends it early. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ struct list {
 };
 
 static int port, connections = 1, wanted_status = 200, sources = 1;
-static double seconds = 1, rate, open_rate;
+static double seconds = 1, rate, open_rate, warm;
 static size_t tell_at;
 static char *request_bytes;
 static size_t request_length, marks[MARKS_MAX], marks_count;
@@ -53,7 +53,7 @@ static size_t request_length, marks[MARKS_MAX], marks_count;
 static struct conn *conns;
 static int *idle, idle_count, poll_fd, timer_fd, in_flight;
 static struct list latencies, firsts, delays;
-static uint64_t begin_us, end_us, next_request, completed, completed_late, failures, streaming, unique;
+static uint64_t begin_us, end_us, count_us, next_request, completed, completed_late, failures, streaming, unique;
 static int64_t counted_events;
 static volatile sig_atomic_t stopped;
 
@@ -169,8 +169,10 @@ static void done(struct conn *conn) {
 }
 
 static void event_seen(struct conn *conn, uint64_t now) {
-  add(&delays, now > conn->stamp ? now - conn->stamp : 0);
-  counted_events++;
+  if (now >= count_us) {
+    add(&delays, now > conn->stamp ? now - conn->stamp : 0);
+    counted_events++;
+  }
   if (conn->seen) return;
   conn->seen = 1;
   add(&firsts, now - conn->intended);
@@ -348,6 +350,7 @@ static void read_arguments(int count, char **values) {
     if (!strcmp(values[i], "seconds")) seconds = atof(value);
     if (!strcmp(values[i], "rate")) rate = atof(value);
     if (!strcmp(values[i], "openRate")) open_rate = atof(value);
+    if (!strcmp(values[i], "warm")) warm = atof(value);
     if (!strcmp(values[i], "status")) wanted_status = atoi(value);
     if (!strcmp(values[i], "sources")) sources = atoi(value);
     if (!strcmp(values[i], "tell")) tell_at = (size_t)atoll(value);
@@ -384,6 +387,7 @@ static void run(void) {
   uint64_t started = now_us();
   unique = started * 1000;
   end_us = started + (uint64_t)(seconds * 1e6);
+  count_us = started + (uint64_t)(warm * 1e6);
   if (rate <= 0) begin_us = started;
   for (;;) {
     uint64_t now = now_us();
@@ -453,6 +457,6 @@ int main(int count, char **values) {
   print_list("first", &firsts);
   print_list("delay", &delays);
   printf("\"streams\":%zu,\"chunks\":%lld,\"chunksPerSecond\":%.1f,\"cpuUs\":%.0f,\"seconds\":%.3f}\n", firsts.count,
-         (long long)counted_events, (double)counted_events / elapsed, cpu, elapsed);
+         (long long)counted_events, (double)counted_events / (elapsed - warm), cpu, elapsed);
   return 0;
 }

@@ -28,6 +28,7 @@ let [failures, completed, streaming, sent, chunks] = [0, 0, 0, 0, 0];
 let unique = Math.floor(performance.timeOrigin * 1000);
 let beginMs = rate > 0 ? undefined : performance.now();
 let endMs = performance.now() + seconds * 1000;
+const countMs = performance.now() + number('warm', 0) * 1000;
 let finish;
 const finished = new Promise((resolve) => {
   finish = resolve;
@@ -106,9 +107,10 @@ function take(conn, chunk) {
 // An event that two reads share is not counted here.
 function look(conn, chunk) {
   const nowUs = Number(process.hrtime.bigint() / 1000n);
+  const counted = performance.now() >= countMs;
   for (let at = chunk.indexOf('"t='); at >= 0; at = chunk.indexOf('"t=', at + 3)) {
-    chunks += 1;
-    delays.push(Math.max(0, nowUs - Number(chunk.latin1Slice(at + 3, at + 19))));
+    if (counted) chunks += 1;
+    if (counted) delays.push(Math.max(0, nowUs - Number(chunk.latin1Slice(at + 3, at + 19))));
     if (conn.seen) continue;
     conn.seen = true;
     firsts.push((performance.now() - conn.intendedMs) * 1000);
@@ -155,7 +157,7 @@ process.stdout.write(
   `${JSON.stringify({
     ...{ requests: latencies.length, failures, perSecond: completed / elapsedS },
     ...{ ...print('latency', latencies), ...print('first', firsts), ...print('delay', delays) },
-    ...{ streams: firsts.length, chunks, chunksPerSecond: chunks / elapsedS },
+    ...{ streams: firsts.length, chunks, chunksPerSecond: chunks / (elapsedS - number('warm', 0)) },
     ...{ cpuUs: user + system, seconds: elapsedS },
   })}\n`,
 );

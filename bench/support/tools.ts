@@ -47,6 +47,8 @@ export interface LoadOptions {
   rate?: number;
   /** Connections opened a second. */
   openRate?: number;
+  /** Seconds at the beginning of which events are not counted. */
+  warm?: number;
   status?: number;
   /** Addresses that connections come from. */
   sources?: number;

@@ -1,0 +1,108 @@
+// Scenario: streams at a pace, one write of the upstream per chunk, every 20 ms on each stream.
+// First as many as every side carries with ease: CPU per chunk, delay, first byte. Then more than
+// a side in Node can carry: how many chunks arrive a second when its core is full.
+
+import { type Bench, emptyOutcome, type Outcome, type Row } from './scenario.js';
+import { median } from './support/processes.js';
+import { MODEL } from './support/purser.js';
+import { rowsInTurn, tableOf } from './support/rounds.js';
+import { settled } from './support/settled.js';
+import * as sides from './support/sides.js';
+import { type Load, runLoad, startUpstream, writeRequest } from './support/tools.js';
+
+// 15,000 and 75,000 chunks a second.
+const EASY_STREAMS = 300;
+const FULL_STREAMS = 1500;
+const CHUNKS = 100;
+
+interface Variant {
+  name: string;
+  side: sides.Side;
+  easy: string;
+  full: string;
+}
+
+export async function streaming(bench: Bench): Promise<Outcome> {
+  const { quick, tools, told, folder } = bench;
+  const upstream = await startUpstream(tools);
+  const place = { folder, upstreamPort: Number(upstream.line) };
+  const all = [sides.direct, sides.nginx, sides.bareProxy, sides.purser('purser')];
+  if (!quick) all.push(sides.purser('purser, Redis', { redis: true }));
+  const { sides: here, remarks } = await sides.startSides(all, place, told);
+  try {
+    const outcome = { ...emptyOutcome(), remarks };
+    const variants: Variant[] = here.map((side) => ({
+      ...{ name: side.name, side },
+      easy: writeRequest(tools, side, body(CHUNKS)),
+      full: writeRequest(tools, side, body(CHUNKS * 100)),
+    }));
+    for (const { side, easy } of variants) {
+      await runLoad(tools, { ...easyLoad(side, easy, quick ? 1 : 2), connections: 200 });
+    }
+    outcome.rounds = await rowsInTurn(bench, 'streaming', variants, async (variant) => {
+      const row = await measured(bench, variant);
+      if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} streams failed`);
+      return row;
+    });
+    outcome.table = tableOf(outcome.rounds);
+    outcome.figures = figuresOf(outcome.rounds);
+    return outcome;
+  } finally {
+    await sides.stopSides(here);
+    await upstream.stop();
+  }
+}
+
+export function body(chunks: number): object {
+  const content = 'Say something of a certain length. '.repeat(14);
+  const messages = [{ role: 'user', content }];
+  return { model: MODEL, max_tokens: chunks, stream: true, messages };
+}
+
+// A stream begins every 3.3 ms: their chunks lie evenly in the 20 ms.
+const easyLoad = ({ port }: sides.Side, request: string, seconds: number) => ({
+  ...{ port, request, seconds },
+  ...{ connections: EASY_STREAMS, openRate: 303 },
+});
+
+async function measured({ tools, quick }: Bench, { name, side, easy, full }: Variant) {
+  const cpuBefore = side.cpuUs();
+  const paced = await runLoad(tools, easyLoad(side, easy, quick ? 2 : 4));
+  await settled(side);
+  const cpuUs = side.cpuUs() - cpuBefore;
+  const crowd = { port: side.port, request: full, connections: FULL_STREAMS };
+  const fullLoad: Load | undefined = quick
+    ? undefined
+    : await runLoad(tools, { ...crowd, openRate: 1500, warm: 1.5, seconds: 4 });
+  await settled(side);
+  const row: Row = {
+    variant: name,
+    'CPU µs/chunk': cpuUs / Math.max(1, paced.chunks),
+    'first byte p50 µs': paced.firstP50Us,
+    'first byte p99 µs': paced.firstP99Us,
+    'delay p50 µs': paced.delayP50Us,
+    'delay p99 µs': paced.delayP99Us,
+    'chunks/s when full': fullLoad?.chunksPerSecond ?? '-',
+    'RSS MB': side.rssBytes() / 2 ** 20,
+    failures: paced.failures + (fullLoad?.failures ?? 0),
+  };
+  return row;
+}
+
+function figuresOf(rounds: readonly Row[]): Record<string, number> {
+  const of = (variant: string, column: string) =>
+    median(rounds.filter((row) => row.variant === variant).map((row) => Number(row[column])));
+  const cpu = (variant: string) => of(variant, 'CPU µs/chunk');
+  const added = (variant: string) => of(variant, 'delay p50 µs') - of('direct', 'delay p50 µs');
+  const full = (variant: string) => of(variant, 'chunks/s when full');
+  return Object.fromEntries(
+    [
+      // A core's chunks a second are a million over the CPU of one.
+      ['streaming.chunks', cpu('bare proxy') / cpu('purser')],
+      ['streaming.nginx', cpu('nginx') / cpu('purser')],
+      ['streaming.redis', cpu('bare proxy') / cpu('purser, Redis')],
+      ['streaming.full', full('purser') / full('bare proxy')],
+      ['streaming.delay', added('purser') / added('bare proxy')],
+    ].filter((entry): entry is [string, number] => Number.isFinite(entry[1]) && entry[1] !== 0),
+  );
+}
