@@ -1,7 +1,7 @@
 // Scenario: a conversation of 200,000 tokens fitted to 32,000, as a call with `max_prompt_tokens`
 // has it; and a prompt of one long text, which must be cut inside. From the second call on, when
 // the counts are remembered; the body is parsed already. A block is the longest time for which
-// nothing else of the process could run. By itself: `npx tsx bench/fit.ts`.
+// nothing else of the process could run.
 
 import type { Caller, Plan, Target } from '#src/core/call.js';
 import { isRefused } from '#src/core/errors.js';
@@ -12,6 +12,7 @@ import { type FitDeps, type Fitted, fitPrompt } from '#src/flows/call/fit.js';
 import { readChatCall } from '#src/rules/dialects/chat-call.js';
 import { chatPieces, PUBLISHED_OVERHEADS } from '#src/rules/tokens/chat-pieces.js';
 import { createTokenCounts } from '#src/stores/token-counts.js';
+import { heartbeat } from './support/heartbeat.js';
 
 export interface FitRow {
   prompt: string;
@@ -141,36 +142,6 @@ const CALLER: Caller = {
 const TARGET = { id: 'openai/gpt-4o', model: 'gpt-4o', price: undefined } as Target;
 const PLAN: Plan = { publicModel: 'gpt-4o', targets: [TARGET] };
 
-/** The longest time between two turns of the loop, that others had the core for not counted. */
-function heartbeat(): { begin(): void; end(): number } {
-  let last = stamp();
-  let longest = 0;
-  let running = true;
-  const look = (): void => {
-    const now = stamp();
-    longest = Math.max(longest, Math.min(now.wallMs - last.wallMs, now.cpuMs - last.cpuMs));
-    last = now;
-    if (running) setImmediate(look);
-  };
-  setImmediate(look);
-  return {
-    begin() {
-      last = stamp();
-      longest = 0;
-    },
-    end() {
-      running = false;
-      look();
-      return longest;
-    },
-  };
-}
-
-function stamp(): { wallMs: number; cpuMs: number } {
-  const { user, system } = process.cpuUsage();
-  return { wallMs: performance.now(), cpuMs: (user + system) / 1000 };
-}
-
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((left, right) => left - right);
   return round(sorted[sorted.length >>> 1] ?? 0);
@@ -179,5 +150,3 @@ function median(values: readonly number[]): number {
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
-
-if (process.argv[1] === import.meta.filename) console.table(await fitBench());

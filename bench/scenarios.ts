@@ -22,6 +22,29 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     seconds: 150,
     run: async (bench) => (await import('./streaming.js')).streaming(bench),
   },
+  conversation: {
+    title: 'Long conversations: the event loop',
+    about:
+      'Reading, counting and splicing the body in this process. Unseen: every message is new; ' +
+      'growing: only the last two are. CPU is that of the loop; the block is the longest time for ' +
+      'which nothing else could run, JSON.parse included.',
+    seconds: 40,
+    run: async (bench) => (await import('./conversation.js')).conversationCost(bench),
+  },
+  conversations: {
+    title: 'Long conversations: over HTTP',
+    about: 'Through the whole gateway, 4 connections; its workers share core 0 with it.',
+    seconds: 70,
+    slow: true,
+    run: async (bench) => (await import('./conversation-http.js')).conversations(bench),
+  },
+  neighbour: {
+    title: 'Another caller meanwhile',
+    about: '200 small calls a second, by themselves and beside long prompts of somebody else.',
+    seconds: 70,
+    slow: true,
+    run: async (bench) => (await import('./conversation-http.js')).neighbour(bench),
+  },
   'open-streams': {
     title: 'Many open streams',
     about:

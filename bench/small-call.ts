@@ -31,9 +31,9 @@ export async function smallCall(bench: Bench): Promise<Outcome> {
   );
   try {
     const variants = here.flatMap((side) => variantsOf(bench, side));
-    const seconds = quick ? 1 : 3;
+    const seconds = quick ? 0.9 : 3;
     const outcome = emptyOutcome();
-    for (const variant of variants) await warm(bench, variant, quick ? 1 : 2);
+    for (const variant of variants) await warm(bench, variant, quick ? 0.5 : 2);
     outcome.rounds = await rowsInTurn(bench, 'small call', variants, async (variant) => {
       const row = await measured(bench, variant, seconds);
       if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} calls failed`);

@@ -37,7 +37,7 @@ export async function streaming(bench: Bench): Promise<Outcome> {
       full: writeRequest(tools, side, body(CHUNKS * 100)),
     }));
     for (const { side, easy } of variants) {
-      await runLoad(tools, { ...easyLoad(side, easy, quick ? 1 : 2), connections: 200 });
+      await runLoad(tools, { ...easyLoad(side, easy, quick ? 0.7 : 2), connections: 200 });
     }
     outcome.rounds = await rowsInTurn(bench, 'streaming', variants, async (variant) => {
       const row = await measured(bench, variant);
@@ -67,7 +67,7 @@ const easyLoad = ({ port }: sides.Side, request: string, seconds: number) => ({
 
 async function measured({ tools, quick }: Bench, { name, side, easy, full }: Variant) {
   const cpuBefore = side.cpuUs();
-  const paced = await runLoad(tools, easyLoad(side, easy, quick ? 2 : 4));
+  const paced = await runLoad(tools, easyLoad(side, easy, quick ? 1.5 : 4));
   await settled(side);
   const cpuUs = side.cpuUs() - cpuBefore;
   const crowd = { port: side.port, request: full, connections: FULL_STREAMS };

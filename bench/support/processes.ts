@@ -28,7 +28,8 @@ export interface Program {
 }
 
 export interface StartOptions {
-  core: number;
+  /** One, or a list as taskset has it. */
+  core: number | string;
   until: RegExp;
   env?: Record<string, string>;
   cwd?: string;
@@ -55,7 +56,7 @@ export const canPin = ((): boolean => {
   }
 })();
 
-function pinned(command: readonly string[], core: number): [string, string[]] {
+function pinned(command: readonly string[], core: number | string): [string, string[]] {
   const whole = canPin ? ['taskset', '-c', `${core}`, ...command] : [...command];
   return [whole[0] ?? '', whole.slice(1)];
 }
@@ -135,6 +136,8 @@ export function cpuUs(pid: number): number {
 
 /** Of its main thread alone, which is where the event loop runs. */
 export function mainThreadCpuUs(pid: number): number {
+  // The kernel brings the account of a running thread up to date when that thread asks.
+  if (pid === process.pid) process.cpuUsage();
   return runUs(`/proc/${pid}/task/${pid}`) ?? 0;
 }
 

@@ -5,6 +5,8 @@ export interface GatewayShape {
   redis?: true;
   /** A budget with no room for anything. */
   empty?: true;
+  /** Cores for it and its workers; core 0 if absent. */
+  cores?: string;
 }
 
 // The tokenizer of this model is public: prompts are counted, as they are in earnest.

@@ -140,7 +140,7 @@ export function purser(name: string, shape: GatewayShape = {}): Start {
     const program = await startProgram(
       [process.execPath, join(HERE, '../../dist/main.js'), 'start'],
       {
-        ...{ core: SIDE_CORE, until: /Next:/, cwd: folder },
+        ...{ core: shape.cores ?? SIDE_CORE, until: /Next:/, cwd: folder },
         env: {
           ...{ PURSER_CONFIG: file, PURSER_DATA_DIR: join(folder, 'data'), PORT: '0' },
           ...{ REDIS_URL: redis?.url ?? '', DATABASE_URL: '' },

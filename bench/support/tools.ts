@@ -90,9 +90,9 @@ let requests = 0;
 export function writeRequest(
   tools: Tools,
   to: { path: string; headers: Record<string, string> },
-  body: object,
+  body: object | string,
 ): string {
-  const text = JSON.stringify(body);
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
   const head = Object.entries(to.headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const file = join(tools.folder, `request-${++requests}`);
   writeFileSync(
