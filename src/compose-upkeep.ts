@@ -17,6 +17,7 @@ import { createReaper } from './flows/upkeep/reap.js';
 import { createReconciler } from './flows/upkeep/reconcile.js';
 import { createRetention } from './flows/upkeep/retention.js';
 import { createLimitSync } from './flows/upkeep/sync-limits.js';
+import { tellDrift } from './flows/upkeep/tell-drift.js';
 import { watchedEnvelope } from './rules/budget/watched.js';
 import { createBudgetPeriods } from './stores/budget-periods.js';
 import { openDeadEvents } from './stores/dead-events.js';
@@ -51,7 +52,7 @@ export async function composeUpkeep(parts: UpkeepParts) {
   const custody = await composeCustody({ ...parts, usage, recorder, holds: () => live.holds() });
   directory.onChange((snapshot) => live.endRevoked(snapshot));
   const reconcile = { ledger, usage, drain: custody.drain, clock, log, ...RECONCILE };
-  const reconciler = createReconciler(reconcile);
+  const reconciler = createReconciler({ ...reconcile, tell: tellDrift({ ...parts, ledger }) });
   const repeated = [
     beat,
     createReaper({ ledger, spool: custody.reaperSpool, clock, log, tickMs: reapMs }),

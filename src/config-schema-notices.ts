@@ -7,6 +7,7 @@ const EVENTS = [
   'budget.exhausted',
   'budget.period_closed',
   'key.revoked',
+  'ledger.drift',
 ] as const;
 
 const events = z

@@ -4,6 +4,7 @@
 import type { Unit } from '../core/amount.js';
 import type { JsonObject } from '../core/json.js';
 import type { Database } from '../drivers/database.js';
+import { amountWithUnit } from '../rules/budget/amount-text.js';
 import { enqueueNotice } from './notices.js';
 
 export interface PeriodTotal {
@@ -12,6 +13,12 @@ export interface PeriodTotal {
   unit: Unit;
   committed: number;
   overrun: number;
+}
+
+/** Who is told: the project's owner, or every admin where there is none. */
+export interface Whose {
+  projectId: string | null;
+  agentId: string | null;
 }
 
 export interface EndedPeriod extends PeriodTotal {
@@ -28,7 +35,7 @@ export interface BudgetPeriods {
   /** Those that are closed provisionally, with the rows' totals as they are now. */
   provisional(limit: number): Promise<(PeriodTotal & { endsAtMs: number })[]>;
   /** For good, with its notice; only the first to say so does it. */
-  closeForGood(total: PeriodTotal, atMs: number): Promise<boolean>;
+  closeForGood(total: PeriodTotal, whose: Whose, atMs: number): Promise<boolean>;
   /** What was booked after the close is noted beside it; answers how many periods that changed. */
   noteLate(): Promise<number>;
 }
@@ -60,7 +67,7 @@ export function createBudgetPeriods(database: Database): BudgetPeriods {
          where b.state = 'provisional' order by b.ends_at limit $1`,
         [limit],
       ),
-    closeForGood: (total, atMs) => closeForGood(database, total, atMs),
+    closeForGood: (total, whose, atMs) => closeForGood(database, total, whose, atMs),
     async noteLate() {
       const rows = await database.query(
         `update budget_periods b set late_amount = t.committed - b.committed
@@ -89,7 +96,12 @@ async function insertProvisional(database: Database, period: EndedPeriod): Promi
   );
 }
 
-function closeForGood(database: Database, total: PeriodTotal, atMs: number): Promise<boolean> {
+function closeForGood(
+  database: Database,
+  total: PeriodTotal,
+  whose: Whose,
+  atMs: number,
+): Promise<boolean> {
   const { envelope, label } = total;
   return database.transaction(async (tx) => {
     const [row] = await tx.query<JsonObject>(
@@ -104,9 +116,17 @@ function closeForGood(database: Database, total: PeriodTotal, atMs: number): Pro
       [envelope, label, new Date(atMs), total.committed],
     );
     if (!row) return false;
-    const title = `${String(row.scope)} has closed ${label}`;
-    const key = `budget.period_closed/${envelope}/${label}`;
-    await enqueueNotice(tx, 'budget.period_closed', key, { ...row, title }, atMs);
+    const amount = (value: unknown) => amountWithUnit(total.unit, Number(value));
+    const news = {
+      type: 'budget.period_closed',
+      key: `budget.period_closed/${envelope}/${label}`,
+      title: `${String(row.scope)} has closed ${label}`,
+      message: `${amount(row.spent)} of ${amount(row.limit)} were spent.`,
+      severity: 'info',
+      about: row,
+      ...whose,
+    } as const;
+    await enqueueNotice(tx, news, atMs);
     return true;
   });
 }

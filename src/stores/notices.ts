@@ -22,19 +22,45 @@ export interface NoticeQueue {
   failed(id: string, error: string, againInMs: number | null): Promise<void>;
 }
 
-export async function enqueueNotice(
-  tx: Queryable,
-  type: string,
-  key: string,
-  data: JsonObject,
-  atMs: number,
-): Promise<void> {
-  const payload = { type, timestamp: new Date(atMs).toISOString(), data };
-  await tx.query(
-    `insert into outbox (type, dedupe_key, payload) values ($1, $2, $3)
-     on conflict (dedupe_key) do nothing`,
-    [type, key, payload],
-  );
+/** What is told, and to whom: the project's owner, or every admin where it is of no project. */
+export interface News {
+  type: string;
+  /** Told once, however many tell it. */
+  key: string;
+  title: string;
+  message: string;
+  severity: 'info' | 'warning' | 'critical';
+  about: JsonObject;
+  projectId?: string | null;
+  agentId?: string | null;
+}
+
+const TITLE_LENGTH_MAX = 200;
+
+const INSERT_NEWS = `with news as (
+  insert into outbox (type, dedupe_key, payload) values ($1, $2, $3)
+  on conflict (dedupe_key) do nothing returning payload)
+insert into notifications
+  (type, title, message, severity, user_id, project_id, agent_id, metadata)
+select $1, $4, $5, $6, u.id, p.id, a.id, news.payload
+from news
+left join projects p on p.id = $7::uuid
+left join agents a on a.id = $8::uuid
+join users u on u.is_active and (u.id = p.owner_id or (p.id is null and u.is_admin))`;
+
+export async function enqueueNotice(tx: Queryable, news: News, atMs: number): Promise<void> {
+  const { type, key, title, message, severity, about, projectId, agentId } = news;
+  const data = { ...about, title, message };
+  await tx.query(INSERT_NEWS, [
+    type,
+    key,
+    { type, timestamp: new Date(atMs).toISOString(), data },
+    title.slice(0, TITLE_LENGTH_MAX),
+    message,
+    severity,
+    projectId ?? null,
+    agentId ?? null,
+  ]);
 }
 
 const FAN_OUT = `with fresh as (

@@ -111,5 +111,6 @@ test('each threshold is told once to each receiver, signed, however often it fai
     { type: 'budget.exhausted', username: 'admin' },
     { type: 'budget.threshold_reached', username: 'admin' },
     { type: 'budget.threshold_reached', username: 'admin' },
+    { type: 'key.revoked', username: 'admin' },
   ]);
 });

@@ -2,12 +2,14 @@
 
 import { beforeAll, expect, test } from 'vitest';
 import { NOTHING } from '#src/core/amount.js';
+import type { DirectorySnapshot } from '#src/core/directory.js';
 import { uuidV7 } from '#src/core/id.js';
 import { realClock } from '#src/drivers/clock.js';
 import { createBeat } from '#src/flows/upkeep/beat.js';
 import { createReaper } from '#src/flows/upkeep/reap.js';
 import { createReconciler } from '#src/flows/upkeep/reconcile.js';
 import { createRetention } from '#src/flows/upkeep/retention.js';
+import { tellDrift } from '#src/flows/upkeep/tell-drift.js';
 import type { Ledger } from '#src/stores/ledger/ledger.js';
 import { createMemoryLedger } from '#src/stores/ledger/memory-ledger.js';
 import { createUsageStore } from '#src/stores/usage/usage.js';
@@ -185,6 +187,16 @@ eachDatabase('after a restart the ledger has what the rows have', async ({ datab
   await third.close();
 });
 
+/** What is of nobody that a directory knows is told to every admin. */
+const UNKNOWN: DirectorySnapshot = {
+  version: 1,
+  keysByPublicId: new Map(),
+  projects: new Map(),
+  agents: new Map(),
+  limits: [],
+  tokenBudgetsByAgent: new Map(),
+};
+
 eachDatabase(
   'reconcile tells of drift, of nothing else, and mirrors holds',
   async ({ database }) => {
@@ -206,9 +218,12 @@ eachDatabase(
     };
     const id = uuidV7(NOW_MS + 500);
     await ledger.reserve({ id, owner: 'me', lines: [line], leaseMs: LEASE_MS, stub });
+    await database.run('update users set is_admin = true');
+    const directory = { snapshot: () => UNKNOWN };
     const reconciler = createReconciler({
       ...{ ledger, usage, drain, log, clock: realClock },
       ...{ everyMs: 10_000, windowMs: 600_000, totalsMax: 100 },
+      tell: tellDrift({ database, directory, ledger }),
     });
     const calm = { drifts: [], comparedHolds: true, comparedTotals: true };
     expect(await reconciler.round()).toEqual(calm);
@@ -223,6 +238,13 @@ eachDatabase(
       },
     ]);
     expect(reconciler.drift()).toBe(1);
+    const told = () => database.query('select type, severity, title from notifications');
+    expect(await told(), 'it may be gone by the next round').toEqual([]);
+    await reconciler.round();
+    await reconciler.round();
+    const title = 'limit:global drifts: committed';
+    expect(await told()).toEqual([{ type: 'ledger.drift', severity: 'critical', title }]);
+    expect(await database.query('select type from outbox')).toEqual([{ type: 'ledger.drift' }]);
     await upkeep.close();
   },
 );

@@ -87,10 +87,18 @@ export function enableKey(deps: AdminDeps, actor: Actor, id: string) {
 export function revokeKey(deps: AdminDeps, actor: Actor, id: string, reason?: string) {
   const nowMs = deps.clock.nowMs();
   const columns = { revoked_at: new Date(nowMs) };
-  return touch(deps, actor, id, 'revoke', columns, reason, async (tx, { name, prefix }) => {
-    const title = `The key ${String(name)} was revoked`;
-    const about = { key_id: id, name: String(name), prefix: String(prefix), title };
-    await enqueueNotice(tx, 'key.revoked', `key.revoked/${id}`, about, nowMs);
+  return touch(deps, actor, id, 'revoke', columns, reason, (tx, row) => {
+    const [name, prefix] = [String(row.name), String(row.prefix)];
+    const news = {
+      type: 'key.revoked',
+      key: `key.revoked/${id}`,
+      title: `The key ${name} was revoked`,
+      message: `${prefix} works no more.${reason === undefined ? '' : ` ${reason}`}`,
+      severity: 'warning',
+      about: { key_id: id, name, prefix },
+      agentId: row.agent_id as string | null,
+    } as const;
+    return enqueueNotice(tx, news, nowMs);
   });
 }
 

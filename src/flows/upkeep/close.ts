@@ -40,7 +40,7 @@ export function createCloser(options: CloseOptions): Repeated & { round(): Promi
   return { round, ...repeat({ clock, log, everyMs, name: 'the close of periods' }, round) };
 }
 
-async function closeForGood({ periods, ledger, log }: CloseOptions): Promise<void> {
+async function closeForGood({ periods, ledger, log, snapshot }: CloseOptions): Promise<void> {
   const open = await periods.provisional(BATCH_MAX);
   if (open.length === 0) return;
   const balances = await ledger.balances(open);
@@ -51,7 +51,10 @@ async function closeForGood({ periods, ledger, log }: CloseOptions): Promise<voi
     const isForgotten = balance.committed === 0 && nowMs - endsAtMs > KEPT_MS;
     if (balance.committed !== total.committed && !isForgotten) continue;
     const { envelope, label } = total;
-    if (await periods.closeForGood(total, nowMs)) log.info({ envelope, label }, 'a period closed');
+    const about = watchedEnvelope(envelope, snapshot(), nowMs);
+    const whose = { projectId: about?.projectId ?? null, agentId: about?.agentId ?? null };
+    if (await periods.closeForGood(total, whose, nowMs))
+      log.info({ envelope, label }, 'a period closed');
   }
 }
 

@@ -21,6 +21,8 @@ export interface ReconcileOptions {
   /** Totals that moved within this time are compared, the newest first. */
   windowMs: number;
   totalsMax: number;
+  /** Told of a drift that two rounds have seen; telling it again does no harm. */
+  tell(drift: Drift): Promise<void>;
 }
 
 export interface Drift {
@@ -53,6 +55,7 @@ const CALM_TRIES = 3;
 export function createReconciler(options: ReconcileOptions): Reconciler {
   const { clock, log, everyMs } = options;
   const last = { committed: 0, reserved: 0 };
+  let before = new Set<string>();
   const round = async (): Promise<Reconciliation> => {
     await mirror(options);
     const holds = await calmly(options.ledger, () => holdDrifts(options.ledger));
@@ -60,7 +63,11 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
     if (holds) last.reserved = holds.length;
     if (totals) last.committed = totals.length;
     const drifts = [...(holds ?? []), ...(totals ?? [])];
-    for (const drift of drifts) log.error({ ...drift }, 'the ledger drifts from the record');
+    for (const drift of drifts) {
+      log.error({ ...drift }, 'the ledger drifts from the record');
+      if (before.has(keyOf(drift))) await options.tell(drift);
+    }
+    before = new Set(drifts.map(keyOf));
     return { drifts, comparedHolds: !!holds, comparedTotals: !!totals };
   };
   return {
@@ -68,6 +75,10 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
     drift: () => last.committed + last.reserved,
     ...repeat({ clock, log, everyMs, name: 'reconcile' }, round),
   };
+}
+
+function keyOf({ counter, envelope, label }: Drift): string {
+  return `${counter} ${envelope} ${label}`;
 }
 
 async function mirror({ ledger, usage }: ReconcileOptions): Promise<void> {
