@@ -86,10 +86,16 @@ export interface CallSummary {
   durationMs: number;
 }
 
+/** As much of the ledger as a call needs. */
+export type CallLedger = Pick<
+  Ledger,
+  'nowMs' | 'reserve' | 'extend' | 'finalize' | 'release' | 'balances'
+>;
+
 export interface CallDeps {
   clock: Clock;
   log: Log;
-  ledger: Ledger;
+  ledger: CallLedger;
   spool: Spool;
   upstream: Upstream;
   dialects: Readonly<Partial<Record<Operation, Dialect>>>;
@@ -116,7 +122,8 @@ export interface CallDeps {
   health: { succeeded(targetId: string): void; failed(targetId: string): void };
   /** Targets that answered 400 to `stream_options`; remembered for as long as the process lives. */
   usageNotAsked: Set<string>;
-  live: { open(call: LiveCall): () => void };
+  /** A call that holds nothing has no lease to renew. */
+  live: { open(call: LiveCall, held?: 'held' | 'unheld'): () => void };
   /** Ends the process here if a test asked for it; does nothing in production. */
   failpoint(name: string): void;
   /** How long answers usually are: sizes the first tranche. */

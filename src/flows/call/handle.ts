@@ -15,6 +15,7 @@ import { reserve } from './reserve.js';
 import { resolve, withTargets } from './resolve.js';
 import { answerStream } from './stream-answer.js';
 import { summarise, summariseRefusal } from './summary.js';
+import { unheldDeps } from './unheld.js';
 import { answerWhole } from './whole-answer.js';
 
 /** Answers the call through its sink, or hands back why not: the edge writes that. */
@@ -40,7 +41,8 @@ export function createHandle(deps: CallDeps): Handle {
     const admission = await reserve(deps, call, caller, plan, estimated);
     if (isRefused(admission)) return summariseRefusal(deps, call, admission);
     keepSnapshot(deps, call, caller, admission);
-    const passage = openPassage(deps, call, caller, plan, admission.shrunk ?? estimated, admission);
+    const own = admission.unheld ? unheldDeps(deps) : deps;
+    const passage = openPassage(own, call, caller, plan, admission.shrunk ?? estimated, admission);
     beatFor(passage);
     const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
       abort(passage, 'upstream_timeout', TOO_LONG),

@@ -14,7 +14,7 @@ export interface Beats {
 
 export interface LiveCalls {
   /** Answers how to take the call out again. */
-  open(call: LiveCall): () => void;
+  open(call: LiveCall, held?: 'held' | 'unheld'): () => void;
   /** Also those that open after it. */
   endAll(reason: string): void;
   /** The holds of all calls under way. */
@@ -25,12 +25,15 @@ export interface LiveCalls {
 
 export function createLiveCalls(beats: Beats): LiveCalls {
   const calls = new Map<string, LiveCall>();
+  const holding = new Set<LiveCall>();
   let over: string | undefined;
   return {
-    open(call) {
+    open(call, held = 'held') {
       const { id } = call;
       if (over !== undefined) call.abort('draining', over);
       calls.set(id, call);
+      if (held === 'unheld') return () => calls.delete(id);
+      holding.add(call);
       beats.add({
         id,
         seen: () => call.seen(),
@@ -38,6 +41,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
       });
       return () => {
         calls.delete(id);
+        holding.delete(call);
         beats.remove(id);
       };
     },
@@ -45,7 +49,7 @@ export function createLiveCalls(beats: Beats): LiveCalls {
       over = reason;
       for (const call of calls.values()) call.abort('draining', reason);
     },
-    holds: () => [...calls.values()].map((call) => call.hold()),
+    holds: () => [...holding].map((call) => call.hold()),
     endRevoked(snapshot) {
       if (calls.size === 0) return;
       const good = new Set<string>();

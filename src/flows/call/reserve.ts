@@ -1,5 +1,6 @@
 // Holds the estimate in every envelope of the caller, or in none. Never forward on an unknown
-// outcome: a ledger that cannot answer refuses the call before any upstream byte.
+// outcome: a ledger that cannot answer refuses the call before any upstream byte, unless every
+// budget of the call says otherwise.
 
 import type { Call, Caller, Estimate, Plan, Reserved } from '../../core/call.js';
 import type { Envelope } from '../../core/envelope.js';
@@ -12,12 +13,15 @@ import { reserveLines } from '../../rules/budget/reserve-lines.js';
 import { LedgerUnavailable, type ReserveReply, type Shortage } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import { shrink } from './shrink.js';
+import { mayGoUnheld } from './unheld.js';
 
 export interface Admission {
   reserved: Reserved;
   /** JSON of the stub, as the ledger and the spool keep it. */
   stub: string;
   stubFields: Stub;
+  /** The ledger could not answer, and the call's budgets let it go on all the same. */
+  unheld?: true;
   /** In a dry run: the code and the envelope of what would have been a refusal. */
   wouldRefuse?: string;
   /** What is held if it is less than was asked for: a shorter answer that still fits. */
@@ -94,20 +98,27 @@ async function hold(
     lines,
     short,
   });
+  const { envelopes } = caller;
+  const unanswered = (reason: string): Held => {
+    if (!mayGoUnheld(caller)) return ended(ledgerUnavailable(deps, call, reason));
+    deps.log.warn({ requestId: call.requestId, reason }, 'a call goes on that holds nothing');
+    // Of the id that was asked for nobody knows what became.
+    const own = { id: uuidV7(nowMs), lines, held: estimate.hold, balances: [], envelopes };
+    return ended({ stub, stubFields, reserved: { ...own, timeMs: nowMs }, unheld: true });
+  };
   let reply: ReserveReply;
   try {
     reply = await deps.ledger.reserve({ id, owner, lines, leaseMs, stub });
   } catch (error) {
     if (!(error instanceof LedgerUnavailable)) throw error;
-    return ended(ledgerUnavailable(deps, call, error.message));
+    return unanswered(error.message);
   }
-  const { envelopes } = caller;
   const { balances, timeMs, answer } = reply;
   if (answer === 'RESERVED' || answer === 'ALREADY_RESERVED') {
     const reserved = { id, lines, held: estimate.hold, balances, envelopes, timeMs };
     return ended({ stub, stubFields, reserved });
   }
-  if (answer !== 'BUDGET_EXCEEDED') return ended(ledgerUnavailable(deps, call, answer));
+  if (answer !== 'BUDGET_EXCEEDED') return unanswered(answer);
   const shortages = reply.shortages ?? [];
   const { refused } = deps.explain(shortages, envelopes, timeMs);
   const told = deps.budgetHeaders(envelopes, balances, timeMs);
