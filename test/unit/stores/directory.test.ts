@@ -22,10 +22,12 @@ function fake() {
     return projects;
   };
   let tick = () => {};
+  const ticksEveryMs: number[] = [];
   const clock: Clock = {
     nowMs: () => 0,
     elapsedMs: () => 0,
-    every(_everyMs, run) {
+    every(everyMs, run) {
+      ticksEveryMs.push(everyMs);
       tick = run;
       return () => {};
     },
@@ -37,6 +39,7 @@ function fake() {
   return {
     state,
     said,
+    ticksEveryMs,
     options: { database: { query } as unknown as Database, clock, log },
     tick: () => tick(),
     /** Answers are taken now and given when the answer of this is called. */
@@ -68,6 +71,12 @@ test('the snapshot is the same object until the version moves', async () => {
   tick();
   await turns(5);
   expect(directory.snapshot().version).toBe(2);
+});
+
+test('the version is looked at twice a second where nothing else is said', async () => {
+  const { options, ticksEveryMs } = fake();
+  await openDirectory(options);
+  expect(ticksEveryMs).toEqual([500]);
 });
 
 test('a refresh that comes while a read is ending sees what was changed before it', async () => {
