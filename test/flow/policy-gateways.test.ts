@@ -66,18 +66,18 @@ interface Change {
   what: string;
   make(): Promise<unknown>;
   /** What each call is told from then on. */
-  then: string;
+  told: string;
 }
 
 /** For each gateway: how long after the answer the last call began that was told otherwise. */
 async function lateness(
-  { make, then, what }: Change,
+  { make, told, what }: Change,
   probers: readonly Prober[],
 ): Promise<number[]> {
   await make();
   const answeredMs = performance.now();
   const since = probers.map(({ probes }) => probes.length);
-  const isNew = ({ outcome }: Probe) => outcome === then;
+  const isNew = ({ outcome }: Probe) => outcome === told;
   for (const [index, { probes }] of probers.entries()) {
     // Three in a row: none of them goes back to what was.
     await vi.waitUntil(() => probes.length > since[index]! + 3 && probes.slice(-3).every(isNew), {
@@ -95,12 +95,12 @@ async function lateness(
 }
 
 test('what is changed while 100 streams run is in force on each gateway, and stays so', async () => {
-  const told: { type: string; id: string }[] = [];
+  const notices: { type: string; id: string }[] = [];
   const receiver = createServer(async (request, response) => {
     let text = '';
     for await (const bytes of request) text += bytes;
     const { type } = JSON.parse(text) as { type: string };
-    told.push({ type, id: String(request.headers['webhook-id']) });
+    notices.push({ type, id: String(request.headers['webhook-id']) });
     response.writeHead(204).end();
   });
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
@@ -158,24 +158,24 @@ test('what is changed while 100 streams run is in force on each gateway, and sta
     admin('PATCH', '/tiers/4', { allowed_models: models });
   const none = '402 request_exceeds_budget';
   const changes: Change[] = [
-    { what: 'lowered', make: patch({ amount_requests: 0 }), then: none },
-    { what: 'raised', make: patch({ amount_requests: 1_000_000 }), then: '200' },
-    { what: 'lowered again', make: patch({ amount_requests: 0 }), then: none },
-    { what: 'made warn', make: patch({ action_on_exceed: 'warn' }), then: '200' },
-    { what: 'made block', make: patch({ action_on_exceed: 'block' }), then: none },
-    { what: 'made inactive', make: patch({ is_active: false }), then: '200' },
-    { what: 'the tier', make: tier(['other']), then: '403 model_not_allowed' },
-    { what: 'the tier again', make: tier(null), then: '200' },
+    { what: 'lowered', make: patch({ amount_requests: 0 }), told: none },
+    { what: 'raised', make: patch({ amount_requests: 1_000_000 }), told: '200' },
+    { what: 'lowered again', make: patch({ amount_requests: 0 }), told: none },
+    { what: 'made warn', make: patch({ action_on_exceed: 'warn' }), told: '200' },
+    { what: 'made block', make: patch({ action_on_exceed: 'block' }), told: none },
+    { what: 'made inactive', make: patch({ is_active: false }), told: '200' },
+    { what: 'the tier', make: tier(['other']), told: '403 model_not_allowed' },
+    { what: 'the tier again', make: tier(null), told: '200' },
     {
       what: 'stopped',
       make: () => admin('POST', '/stop', { reason: 'a test' }),
-      then: '503 calls_stopped',
+      told: '503 calls_stopped',
     },
-    { what: 'lifted', make: () => admin('DELETE', '/stop'), then: '200' },
+    { what: 'lifted', make: () => admin('DELETE', '/stop'), told: '200' },
     {
       what: 'the key',
       make: () => admin('POST', `/keys/${probing.id}/revoke`),
-      then: '401 key_revoked',
+      told: '401 key_revoked',
     },
   ];
   const probers = all.map((gateway) => new Prober(gateway, probing.key));
@@ -206,14 +206,14 @@ test('what is changed while 100 streams run is in force on each gateway, and sta
   const rows = await gateways.rows();
   expect(rows).toHaveLength(STREAMS + admitted.length);
   // 80 % and all of the probes' warning, and the two keys: each once, though three gateways tell.
-  await vi.waitUntil(() => told.length >= 4, 20_000);
-  expect(told.map(({ type }) => type).sort()).toEqual([
+  await vi.waitUntil(() => notices.length >= 4, 20_000);
+  expect(notices.map(({ type }) => type).sort()).toEqual([
     'budget.exhausted',
     'budget.threshold_reached',
     'key.revoked',
     'key.revoked',
   ]);
-  expect(new Set(told.map(({ id }) => id)).size).toBe(4);
+  expect(new Set(notices.map(({ id }) => id)).size).toBe(4);
   await new Promise((resolve) => receiver.close(resolve));
 });
 

@@ -139,10 +139,12 @@ function headersOf(
 ): Record<string, string> {
   const stop = { 'x-should-retry': 'false' };
   if (reason === 'too_large') return stop;
-  const inFlight = reason === 'held';
-  if (!told.isRate) return inFlight ? { ...stop, ...retryAfter(IN_FLIGHT_RETRY_MS) } : stop;
-  const restMs = endsAtMs === undefined ? IN_FLIGHT_RETRY_MS : endsAtMs - nowMs;
-  return retryAfter(told.envelope.unit === 'concurrency' ? IN_FLIGHT_RETRY_MS : restMs);
+  const restMs = endsAtMs === undefined ? undefined : endsAtMs - nowMs;
+  const soonMs = Math.min(IN_FLIGHT_RETRY_MS, restMs ?? IN_FLIGHT_RETRY_MS);
+  if (told.isRate) return retryAfter(restMs ?? soonMs);
+  if (reason === 'held') return { ...stop, ...retryAfter(soonMs) };
+  // What is spent for ever has no moment at which asking again would make sense.
+  return restMs === undefined ? stop : { ...stop, ...retryAfter(restMs) };
 }
 
 function retryAfter(ms: number): Record<string, string> {

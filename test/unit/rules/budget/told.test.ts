@@ -114,7 +114,18 @@ describe('a refusal', () => {
   });
 
   it('stops clients from asking again for a budget, and tells them when for a rate', () => {
-    expect(told([noRoom(DAILY)]).headers).toEqual({ 'x-should-retry': 'false' });
+    const untilMidnight = 14 * 3600 + 18 * 60 + 30;
+    expect(told([noRoom(DAILY)]).headers).toEqual({
+      'x-should-retry': 'false',
+      'retry-after': `${untilMidnight}`,
+      'retry-after-ms': `${untilMidnight}000`,
+    });
+    const lasting = envelope({ period: 'ever' });
+    expect(told([noRoom(lasting)], [lasting]).headers).toEqual({ 'x-should-retry': 'false' });
+    const minutely = envelope({ period: 'minutely' });
+    const late = noRoom(minutely, { committed: 0, reserved: 5 * USD });
+    const atTheEnd = refusalOf([late], [minutely], NOW_MS + 29_500).refused;
+    expect(atTheEnd.headers).toMatchObject({ 'retry-after': '1', 'retry-after-ms': '500' });
     const held = noRoom(DAILY, { committed: 0, reserved: 5 * USD });
     expect(told([held]).headers).toEqual({
       'x-should-retry': 'false',
