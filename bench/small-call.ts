@@ -3,7 +3,7 @@
 // Each side sits on core 0 in turn; the upstream, the load and Redis share core 1.
 
 import { type Bench, emptyOutcome, type Outcome, type Row } from './scenario.js';
-import { median } from './support/processes.js';
+import { mainThreadCpuUs, median } from './support/processes.js';
 import { MODEL } from './support/purser.js';
 import { rowsInTurn, tableOf } from './support/rounds.js';
 import { settled } from './support/settled.js';
@@ -33,7 +33,7 @@ export async function smallCall(bench: Bench): Promise<Outcome> {
     const variants = here.flatMap((side) => variantsOf(bench, side));
     const seconds = quick ? 0.9 : 3;
     const outcome = emptyOutcome();
-    for (const variant of variants) await warm(bench, variant, quick ? 0.5 : 2);
+    for (const variant of variants) await warm(bench, variant, quick ? 0.5 : 4);
     outcome.rounds = await rowsInTurn(bench, 'small call', variants, async (variant) => {
       const row = await measured(bench, variant, seconds);
       if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} calls failed`);
@@ -86,17 +86,20 @@ async function measured(bench: Bench, { name, side, request }: Variant, seconds:
   const to = { port: side.port, request, seconds };
   const cpuBefore = side.cpuUs();
   const otherBefore = side.otherCpuUs();
+  const loopBefore = mainThreadCpuUs(side.pid ?? 0);
   const closed = await runLoad(tools, { ...to, connections: CONNECTIONS });
   // What a call leaves to be done afterwards (rows) is its cost, too.
   const settledMs = await settled(side);
   const calls = Math.max(1, closed.requests);
   const cpuUs = (side.cpuUs() - cpuBefore) / calls;
   const otherUs = (side.otherCpuUs() - otherBefore) / calls;
+  const loopUs = (mainThreadCpuUs(side.pid ?? 0) - loopBefore) / calls;
   const one = await runLoad(tools, { ...to, connections: 1, seconds: seconds / 3 });
   const row: Row = {
     variant: name,
     'calls/s': closed.perSecond,
     'CPU µs/call': cpuUs,
+    'of it loop µs': loopUs,
     'Redis µs/call': otherUs,
     'p99 µs': closed.latencyP99Us,
     'alone p50 µs': one.latencyP50Us,
