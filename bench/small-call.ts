@@ -99,7 +99,7 @@ async function measured(bench: Bench, { name, side, request }: Variant, seconds:
     variant: name,
     'calls/s': closed.perSecond,
     'CPU µs/call': cpuUs,
-    'of it loop µs': loopUs,
+    'of it loop µs': side.isNode ? loopUs : '-',
     'Redis µs/call': otherUs,
     'p99 µs': closed.latencyP99Us,
     'alone p50 µs': one.latencyP50Us,

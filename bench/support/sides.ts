@@ -17,6 +17,8 @@ export interface Side {
   headers: Record<string, string>;
   /** Undefined where nobody stands between. */
   pid: number | undefined;
+  /** Its main thread is an event loop. */
+  isNode: boolean;
   /** With what belongs to it on other cores left out. */
   cpuUs(): number;
   rssBytes(): number;
@@ -51,7 +53,8 @@ const ownFolder = ({ folder }: Place): string => {
 
 function sideOf(name: string, port: number, program: Program, more: Partial<Side> = {}): Side {
   return {
-    ...{ name, port, path: PATH, headers: { authorization: 'Bearer none' }, pid: program.pid },
+    ...{ name, port, path: PATH, headers: { authorization: 'Bearer none' } },
+    ...{ pid: program.pid, isNode: name !== 'nginx' },
     cpuUs: () => cpuUs(program.pid),
     rssBytes: () => rssBytes(program.pid),
     otherCpuUs: () => 0,
@@ -62,7 +65,8 @@ function sideOf(name: string, port: number, program: Program, more: Partial<Side
 }
 
 export const direct: Start = async ({ upstreamPort }) => ({
-  ...{ name: 'direct', port: upstreamPort, path: PATH, headers: {}, pid: undefined },
+  ...{ name: 'direct', port: upstreamPort, path: PATH, headers: {} },
+  ...{ pid: undefined, isNode: false },
   ...{ cpuUs: () => 0, rssBytes: () => 0, otherCpuUs: () => 0 },
   metric: async () => undefined,
   stop: async () => undefined,
