@@ -101,7 +101,7 @@ export function neighbour(bench: Bench): Promise<Outcome> {
     };
     for (const variant of variants) await both(1, variant);
     outcome.rounds = await rowsInTurn(bench, 'a caller beside', variants, async (variant) => {
-      const [calls, long] = await both(quick ? 1 : 4, variant);
+      const [calls, long] = await both(quick ? 1 : 3, variant);
       await settled(side);
       const failures = calls!.failures + (long?.failures ?? 0);
       if (failures) outcome.failures.push(`beside ${variant.name}: ${failures} calls failed`);

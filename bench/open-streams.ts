@@ -14,7 +14,7 @@ import { type Load, openStreams, runLoad, startUpstream, writeRequest } from './
 const FEW = 1000;
 const MANY = 9000;
 const INTERVAL_MS = 1000;
-const OPEN_RATE = 1500;
+const OPEN_RATE = 2000;
 const SOAK_MINUTES = 10;
 const SOAK_SAMPLE_S = 10;
 
@@ -74,10 +74,10 @@ async function one(
     const load = { port: side.port, request, seconds: 3600, openRate: OPEN_RATE, sources: 8 };
     const before = side.rssBytes();
     const first = await openStreams(tools, { ...load, connections: few }, 60_000);
-    await sleep(bench.quick ? 500 : 2500);
+    await sleep(bench.quick ? 500 : 1500);
     const atFew = side.rssBytes();
     const second = await openStreams(tools, { ...load, connections: many - few }, 60_000);
-    await sleep(bench.quick ? 500 : 4000);
+    await sleep(bench.quick ? 500 : 3000);
     const atMany = side.rssBytes();
     const ended = [await second.end(), await first.end()];
     const failures = ended.reduce((sum, { failures }) => sum + failures, 0);

@@ -9,17 +9,17 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       'One call that does not stream (0.9 KB in, 0.8 KB out), 64 connections; CPU is all that the ' +
       'side used per call, rows written afterwards included. `open` is at 2,000 calls a second ' +
       'that arrive whether or not the side keeps up, counted from the intended send time; `alone` ' +
-      'is one connection.',
-    seconds: 260,
+      'is one connection; `core 1` is the load, the upstream and Redis.',
+    seconds: 200,
     run: async (bench) => (await import('./small-call.js')).smallCall(bench),
   },
   streaming: {
     title: 'Streaming',
     about:
-      'One write of the upstream per chunk, every 20 ms on each of 300 streams of 100 chunks: CPU ' +
+      'One write of the upstream per chunk, every 20 ms on each of 150 streams of 100 chunks: CPU ' +
       'per chunk (the call itself included), time to the first byte, and how long a chunk was under ' +
       'way from the upstream to the client. Full: 1,500 streams, 75,000 chunks a second offered.',
-    seconds: 150,
+    seconds: 130,
     run: async (bench) => (await import('./streaming.js')).streaming(bench),
   },
   conversation: {
@@ -28,7 +28,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       'Reading, counting and splicing the body in this process. Unseen: every message is new; ' +
       'growing: only the last two are. CPU is that of the loop; the block is the longest time for ' +
       'which nothing else could run, JSON.parse included.',
-    seconds: 40,
+    seconds: 20,
     run: async (bench) => (await import('./conversation.js')).conversationCost(bench),
   },
   conversations: {
@@ -41,7 +41,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   neighbour: {
     title: 'Another caller meanwhile',
     about: '200 small calls a second, by themselves and beside long prompts of somebody else.',
-    seconds: 70,
+    seconds: 50,
     slow: true,
     run: async (bench) => (await import('./conversation-http.js')).neighbour(bench),
   },
@@ -49,7 +49,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     title: 'Many open streams',
     about:
       'A chunk a second on each; RSS over what it was before, by stream; a fresh process each time.',
-    seconds: 160,
+    seconds: 125,
     slow: true,
     run: async (bench) => (await import('./open-streams.js')).manyStreams(bench),
   },
@@ -63,7 +63,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   refused: {
     title: 'The 402 path',
     about: 'A budget that is used up, 64 connections that ask on.',
-    seconds: 30,
+    seconds: 25,
     run: async (bench) => (await import('./refused.js')).refused(bench),
   },
   fit: {

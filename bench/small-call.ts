@@ -6,7 +6,7 @@ import { type Bench, emptyOutcome, type Outcome, type Row } from './scenario.js'
 import { mainThreadCpuUs, median } from './support/processes.js';
 import { MODEL } from './support/purser.js';
 import { rowsInTurn, tableOf } from './support/rounds.js';
-import { settled } from './support/settled.js';
+import { busyShare, settled } from './support/settled.js';
 import * as sides from './support/sides.js';
 import { runLoad, startUpstream, writeRequest } from './support/tools.js';
 
@@ -31,11 +31,12 @@ export async function smallCall(bench: Bench): Promise<Outcome> {
   );
   try {
     const variants = here.flatMap((side) => variantsOf(bench, side));
-    const seconds = quick ? 0.9 : 3;
+    const seconds = quick ? 0.9 : 2.5;
     const outcome = emptyOutcome();
-    for (const variant of variants) await warm(bench, variant, quick ? 0.5 : 4);
+    for (const variant of variants)
+      await warm(bench, variant, quick || !variant.side.isNode ? 0.5 : 4);
     outcome.rounds = await rowsInTurn(bench, 'small call', variants, async (variant) => {
-      const row = await measured(bench, variant, seconds);
+      const row = await measured(bench, variant, seconds, upstream.pid);
       if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} calls failed`);
       return row;
     });
@@ -81,13 +82,20 @@ async function warm({ tools }: Bench, { side, request }: Variant, seconds: numbe
   await settled(side);
 }
 
-async function measured(bench: Bench, { name, side, request }: Variant, seconds: number) {
+async function measured(
+  bench: Bench,
+  { name, side, request }: Variant,
+  seconds: number,
+  upstreamPid: number,
+): Promise<Row> {
   const { tools } = bench;
   const to = { port: side.port, request, seconds };
   const cpuBefore = side.cpuUs();
   const otherBefore = side.otherCpuUs();
   const loopBefore = mainThreadCpuUs(side.pid ?? 0);
+  const busy = busyShare(upstreamPid, side);
   const closed = await runLoad(tools, { ...to, connections: CONNECTIONS });
+  const otherCore = busy(closed);
   // What a call leaves to be done afterwards (rows) is its cost, too.
   const settledMs = await settled(side);
   const calls = Math.max(1, closed.requests);
@@ -101,6 +109,7 @@ async function measured(bench: Bench, { name, side, request }: Variant, seconds:
     'CPU µs/call': cpuUs,
     'of it loop µs': side.isNode ? loopUs : '-',
     'Redis µs/call': otherUs,
+    'core 1 %': otherCore,
     'p99 µs': closed.latencyP99Us,
     'alone p50 µs': one.latencyP50Us,
     ...(await openLoop(bench, side, to, closed.perSecond)),
@@ -122,7 +131,12 @@ async function openLoop(
   if (perSecond < OPEN_RATE * 1.25)
     return { 'open p50 µs': '-', 'open p99 µs': '-', 'loop p99 ms': '-' };
   await side.metric(LOOP_DELAY);
-  const open = await runLoad(tools, { ...to, rate: OPEN_RATE, connections: 256 });
+  const open = await runLoad(tools, {
+    ...to,
+    rate: OPEN_RATE,
+    connections: 256,
+    seconds: to.seconds * 0.7,
+  });
   const delay = await side.metric(LOOP_DELAY);
   return {
     'open p50 µs': open.latencyP50Us,

@@ -6,12 +6,12 @@ import { type Bench, emptyOutcome, type Outcome, type Row } from './scenario.js'
 import { median } from './support/processes.js';
 import { MODEL } from './support/purser.js';
 import { rowsInTurn, tableOf } from './support/rounds.js';
-import { settled } from './support/settled.js';
+import { busyShare, settled } from './support/settled.js';
 import * as sides from './support/sides.js';
 import { type Load, runLoad, startUpstream, writeRequest } from './support/tools.js';
 
-// 15,000 and 75,000 chunks a second.
-const EASY_STREAMS = 300;
+// 7,500 and 75,000 chunks a second.
+const EASY_STREAMS = 150;
 const FULL_STREAMS = 1500;
 const CHUNKS = 100;
 
@@ -37,10 +37,10 @@ export async function streaming(bench: Bench): Promise<Outcome> {
       full: writeRequest(tools, side, body(CHUNKS * 100)),
     }));
     for (const { side, easy } of variants) {
-      await runLoad(tools, { ...easyLoad(side, easy, quick ? 0.7 : 2), connections: 200 });
+      await runLoad(tools, { ...easyLoad(side, easy, quick ? 0.7 : 2), connections: 300 });
     }
     outcome.rounds = await rowsInTurn(bench, 'streaming', variants, async (variant) => {
-      const row = await measured(bench, variant);
+      const row = await measured(bench, variant, upstream.pid);
       if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} streams failed`);
       return row;
     });
@@ -65,17 +65,22 @@ const easyLoad = ({ port }: sides.Side, request: string, seconds: number) => ({
   ...{ connections: EASY_STREAMS, openRate: 303 },
 });
 
-async function measured({ tools, quick }: Bench, { name, side, easy, full }: Variant) {
+async function measured(
+  { tools, quick }: Bench,
+  { name, side, easy, full }: Variant,
+  upstreamPid: number,
+): Promise<Row> {
   const cpuBefore = side.cpuUs();
-  const paced = await runLoad(tools, easyLoad(side, easy, quick ? 1.5 : 4));
+  const paced = await runLoad(tools, easyLoad(side, easy, quick ? 1.5 : 3.5));
   await settled(side);
   const cpuUs = side.cpuUs() - cpuBefore;
+  const busy = busyShare(upstreamPid, side);
   const crowd = { port: side.port, request: full, connections: FULL_STREAMS };
   const fullLoad: Load | undefined = quick
     ? undefined
-    : await runLoad(tools, { ...crowd, openRate: 1500, warm: 1.5, seconds: 4 });
+    : await runLoad(tools, { ...crowd, openRate: 1500, warm: 1.2, seconds: 3 });
   await settled(side);
-  const row: Row = {
+  return {
     variant: name,
     'CPU µs/chunk': cpuUs / Math.max(1, paced.chunks),
     'first byte p50 µs': paced.firstP50Us,
@@ -83,10 +88,10 @@ async function measured({ tools, quick }: Bench, { name, side, easy, full }: Var
     'delay p50 µs': paced.delayP50Us,
     'delay p99 µs': paced.delayP99Us,
     'chunks/s when full': fullLoad?.chunksPerSecond ?? '-',
+    'core 1 % when full': fullLoad ? busy(fullLoad) : '-',
     'RSS MB': side.rssBytes() / 2 ** 20,
     failures: paced.failures + (fullLoad?.failures ?? 0),
   };
-  return row;
 }
 
 function figuresOf(rounds: readonly Row[]): Record<string, number> {

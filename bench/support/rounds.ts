@@ -1,11 +1,26 @@
 // Rounds: every variant in turn, the order turned round each time, so that a machine that grows
 // slower or faster in the meantime favours nobody; and the medians of them as a table.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, Row } from '../scenario.js';
 import { median } from './processes.js';
+import { settled } from './settled.js';
+import type { Side } from './sides.js';
+
+const AWAKE_MS = 300;
+
+/** The others stand still: what a gateway does while idle is not taken from whom is measured. */
+async function alone<T extends { side?: Side }>(variants: readonly T[], one: T): Promise<void> {
+  if (one.side === undefined) return;
+  for (const { side } of variants) if (side !== one.side) side?.pause(true);
+  one.side.pause(false);
+  // Its timers have to catch up.
+  await sleep(AWAKE_MS);
+  await settled(one.side);
+}
 
 /** Measures each variant once a round; three rounds, or one where it is to be quick. */
-export async function rowsInTurn<T extends { name: string }>(
+export async function rowsInTurn<T extends { name: string; side?: Side }>(
   { told, quick }: Bench,
   what: string,
   variants: readonly T[],
@@ -17,6 +32,7 @@ export async function rowsInTurn<T extends { name: string }>(
     const order = round % 2 === 0 ? variants : [...variants].reverse();
     for (const variant of order) {
       told(`${what}, round ${round + 1} of ${rounds}: ${variant.name}`);
+      await alone(variants, variant);
       rows.push({ round: round + 1, ...(await measure(variant)) });
     }
   }

@@ -26,6 +26,8 @@ export interface Side {
   otherCpuUs(): number;
   /** A gauge that it tells of itself; undefined where it tells nothing. */
   metric(name: string): Promise<number | undefined>;
+  /** Stands still, timers and all, until it is to go on: it takes nothing of its core then. */
+  pause(still: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ function sideOf(name: string, port: number, program: Program, more: Partial<Side
     rssBytes: () => rssBytes(program.pid),
     otherCpuUs: () => 0,
     metric: async () => undefined,
+    pause: (still) => void program.child.kill(still ? 'SIGSTOP' : 'SIGCONT'),
     stop: () => program.stop(),
     ...more,
   };
@@ -69,6 +72,7 @@ export const direct: Start = async ({ upstreamPort }) => ({
   ...{ pid: undefined, isNode: false },
   ...{ cpuUs: () => 0, rssBytes: () => 0, otherCpuUs: () => 0 },
   metric: async () => undefined,
+  pause: () => undefined,
   stop: async () => undefined,
 });
 
@@ -226,5 +230,6 @@ export async function startSides(
 }
 
 export async function stopSides(sides: readonly Side[]): Promise<void> {
+  for (const side of sides) side.pause(false);
   for (const side of [...sides].reverse()) await side.stop();
 }
