@@ -850,6 +850,18 @@ create table turns (
   constraint turns_status_check CHECK ((status = ANY (ARRAY['completed', 'cut_by_budget', 'client_left', 'upstream_died', 'upstream_timeout', 'reaped', 'adjusted', 'released'])))
 );
 
+create table unsettled_calls (
+  reservation_id uuid not null,
+  event jsonb not null,
+  adjust_id uuid,
+  attempts integer default 0 not null,
+  next_attempt_at timestamp with time zone not null,
+  last_error text,
+  created_at timestamp with time zone default now() not null,
+  constraint unsettled_calls_pkey PRIMARY KEY (reservation_id),
+  constraint unsettled_calls_attempts_check CHECK ((attempts >= 0))
+);
+
 create table usage_hours (
   hour timestamp with time zone not null,
   key uuid not null,
@@ -964,6 +976,7 @@ CREATE INDEX idx_turns_agent ON public.turns USING btree (agent_id);
 CREATE INDEX idx_turns_conversation ON public.turns USING btree (conversation_id);
 CREATE INDEX idx_turns_created ON public.turns USING btree (created_at);
 CREATE INDEX idx_turns_project ON public.turns USING btree (project_id);
+CREATE INDEX idx_unsettled_calls_due ON public.unsettled_calls USING btree (next_attempt_at);
 CREATE INDEX idx_webhooks_created ON public.webhooks USING btree (created_at);
 CREATE INDEX idx_webhooks_processed ON public.webhooks USING btree (processed);
 CREATE INDEX idx_webhooks_project ON public.webhooks USING btree (project_id);

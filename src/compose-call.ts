@@ -1,6 +1,7 @@
 // The path of a call with everything it is given, and the doors that lead to it.
 
 import { composeCounts } from './compose-counts.js';
+import { composeKept } from './compose-kept.js';
 import { listedModels } from './compose-models.js';
 import { budgetOf, composePolicy, quoteStates } from './compose-policy.js';
 import { composePrompt } from './compose-prompt.js';
@@ -44,6 +45,7 @@ import { openKeyVerifier } from './stores/api-keys.js';
 import type { Directory } from './stores/directory.js';
 import type { Ledger } from './stores/ledger/ledger.js';
 import { createOutputSizes } from './stores/output-sizes.js';
+import { createResponseIds } from './stores/response-ids.js';
 import type { Spool } from './stores/spool.js';
 import { createTokenCounts } from './stores/token-counts.js';
 
@@ -81,7 +83,8 @@ export function composeCall(parts: CallParts) {
   const upstream = openUpstream({});
   const catalog = readCatalog(config);
   const authenticateCall = composeAuthenticate(parts);
-  const targets = composeTargets(config, providers, catalog, clock);
+  const { providers: byName, ...targets } = composeTargets(config, providers, catalog, clock);
+  const responseIds = createResponseIds(parts.database);
   const prompt = composePrompt({ ...parts, counts, ...config.prompts });
   const identify = composeAuthenticate(parts, false);
   const callDeps = {
@@ -90,6 +93,7 @@ export function composeCall(parts: CallParts) {
     ...composeRest(parts),
     prompts: prompt,
     upstream,
+    responseIds,
     authenticate: authenticateCall,
   };
   const handle = createHandle(callDeps);
@@ -103,6 +107,8 @@ export function composeCall(parts: CallParts) {
     return done;
   };
   const proxy = createProxy({ ...door, handle: handled }, options);
+  const authenticate = identify;
+  const kept = { ...parts, upstream, catalog, providers: byName, responseIds, authenticate };
   const models = listedModels(config, providers, catalog);
   return {
     proxy,
@@ -112,6 +118,7 @@ export function composeCall(parts: CallParts) {
     ),
     caller: composeCaller(models, ledger, identify),
     catalog,
+    ...composeKept(kept),
     previewPrompt: composePreview(parts, prompt.fit, targets.plan),
     /** Resolves when no call is under way, its row written down. */
     async idle(): Promise<void> {
@@ -159,7 +166,14 @@ function composePreview({ directory }: CallParts, fit: FitDeps, plan: CallDeps['
 
 type Rest = Omit<
   CallDeps,
-  'plan' | 'health' | 'countInput' | 'countText' | 'upstream' | 'authenticate' | 'prompts'
+  | 'plan'
+  | 'health'
+  | 'responseIds'
+  | 'countInput'
+  | 'countText'
+  | 'upstream'
+  | 'authenticate'
+  | 'prompts'
 >;
 
 function composeRest(parts: CallParts): Rest {

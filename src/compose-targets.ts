@@ -45,7 +45,7 @@ export function composeTargets(
   configs: readonly ProviderConfig[],
   catalog: Catalog,
   clock: Clock,
-): Pick<CallDeps, 'plan' | 'health'> {
+): Pick<CallDeps, 'plan' | 'health'> & { providers: ReadonlyMap<string, Provider> } {
   const routed = new Map(configs.map((provider) => [provider.name, provider]));
   const providers = new Map(configs.map((provider) => [provider.name, providerOf(provider)]));
   const { failures, openMs } = config.breaker;
@@ -54,6 +54,7 @@ export function composeTargets(
   const health = openTargetHealth(() => clock.nowMs(), options);
   return {
     health,
+    providers,
     plan(publicModel) {
       const named = planTargets(publicModel, config.routes, routed, health.isHealthy);
       if (isRefused(named)) return named;

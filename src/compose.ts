@@ -109,10 +109,12 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
   for (const { apiKey } of providers) log.addSecret(apiKey);
   const call = composeCall({ ...parts, tokenizer, providers, live: upkeep.live });
   closers.add('upstreams', () => call.close());
+  closers.add('asking for usage', () => call.settler.stop());
 
   const servers = await openServers(parts, call, () => upkeep.ready());
   tokenizer.warmWorker();
   upkeep.start();
+  call.settler.start();
   return {
     ...servers.addresses,
     ledger,
@@ -170,7 +172,12 @@ async function openServers(
   const more = composeAdmin(parts, call.previewPrompt);
   const operators = { ready, metrics: () => metrics.text() };
   const base = { clock, log, ...serverTimeouts(config) };
-  const clients = { proxy: call.proxy, caller: call.caller, quote: call.quote };
+  const clients = {
+    proxy: call.proxy,
+    caller: call.caller,
+    quote: call.quote,
+    keptResponse: call.door,
+  };
   const shared = config.operatorListen === null;
   const server = await openServer({
     ...base,

@@ -99,6 +99,8 @@ export interface ProviderQuirks {
   asksUsage: boolean;
   /** Reasoning tokens are not inside `completion_tokens`. */
   reasoningOutsideOutput: boolean;
+  /** What it can be asked for later, beside responses: stored completions, any generation. */
+  keeps?: 'completions' | 'generations';
 }
 
 export interface Provider {

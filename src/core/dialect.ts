@@ -33,6 +33,8 @@ export interface StreamReader {
   readonly inputUsage: Usage | undefined;
   readonly anomalies: readonly string[];
   readonly model: string | undefined;
+  /** The provider's own id of its answer. */
+  readonly answerId: string | undefined;
   readonly finishReason: string | null;
   readonly sawChoiceFinished: boolean;
   readonly terminated: boolean;
@@ -49,6 +51,8 @@ export interface AnswerReading {
   finishReason: string | null;
   text: string;
   model?: string;
+  /** The provider's own id of the answer. */
+  id?: string;
 }
 
 /** What an ending tells that the gateway writes because the money ended. */

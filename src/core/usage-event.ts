@@ -83,7 +83,14 @@ export interface Reading {
   /** What fitting the prompt to its budget kept from being sent; absent where it did not. */
   saved?: { tokens: number; nanoUsd: number };
   anomalies: readonly string[];
+  /** The answer as its provider keeps it, where it does. */
+  kept?: { id: string; as: KeptAs };
+  /** In a correction: the usage that was booked before, which `usage` replaces. */
+  corrects?: Usage;
 }
+
+/** How a provider keeps an answer under its id, and so can be asked for it. */
+export type KeptAs = 'response' | 'completion' | 'generation';
 
 export interface UsageEvent {
   /** The reservation's id, a UUIDv7 in ledger time: the row's `usage_date` is the day inside it. */

@@ -9,6 +9,7 @@ import { type Problem, refuse } from '../../core/errors.js';
 import type { CallerDoors } from './caller-doors.js';
 import { answerProblem, answerText, type Exchange } from './exchange.js';
 import { answerAlive, answerMetrics, answerReady, type OperatorDoorsDeps } from './health.js';
+import type { KeptResponseDoor } from './kept-response-door.js';
 import type { CallDoor } from './proxy.js';
 import type { QuoteDoor } from './quote-door.js';
 
@@ -17,7 +18,12 @@ export type Door = (exchange: Exchange, context: Context<Bindings>) => void | Pr
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface Doors {
-  clients?: { proxy: CallDoor; caller: CallerDoors; quote?: QuoteDoor };
+  clients?: {
+    proxy: CallDoor;
+    caller: CallerDoors;
+    quote?: QuoteDoor;
+    keptResponse?: KeptResponseDoor;
+  };
   operators?: OperatorDoorsDeps;
   /** Further doors, such as those of the admin API: method, path, door. */
   more?: readonly (readonly [Method, string, Door])[];
@@ -79,7 +85,8 @@ const CALL_DOORS: readonly (readonly [string, Operation])[] = [
 
 type Add = (method: Method, path: string, door: Door) => void;
 
-function addClientDoors(add: Add, { proxy, caller, quote }: NonNullable<Doors['clients']>): void {
+function addClientDoors(add: Add, doors: NonNullable<Doors['clients']>): void {
+  const { proxy, caller, quote, keptResponse } = doors;
   for (const prefix of ['/v1', '/openai/v1', '']) {
     for (const [path, operation] of CALL_DOORS) {
       add('POST', `${prefix}${path}`, (exchange) => proxy.call(exchange, operation));
@@ -89,6 +96,12 @@ function addClientDoors(add: Add, { proxy, caller, quote }: NonNullable<Doors['c
       caller.showModel(exchange, context.req.param('id') ?? ''),
     );
     add('GET', `${prefix}/budget`, (exchange) => caller.showBudget(exchange));
+    for (const method of ['GET', 'DELETE'] as const) {
+      if (!keptResponse) continue;
+      add(method, `${prefix}/responses/:id`, (exchange, context) =>
+        keptResponse(exchange, method, context.req.param('id') ?? ''),
+      );
+    }
     if (quote) add('POST', `${prefix}/budget/quote`, quote);
   }
 }

@@ -13,6 +13,7 @@ import type { Outcome } from '../../core/usage-event.js';
 import type { Ledger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
 import type { OutputSizes } from '../../stores/output-sizes.js';
 import type { PromptSnapshots } from '../../stores/prompt/snapshots.js';
+import type { ResponseIds } from '../../stores/response-ids.js';
 import type { Spool } from '../../stores/spool.js';
 import type { FitDeps } from './fit.js';
 
@@ -126,6 +127,8 @@ export interface CallDeps {
   live: { open(call: LiveCall, held?: 'held' | 'unheld'): () => void };
   /** Ends the process here if a test asked for it; does nothing in production. */
   failpoint(name: string): void;
+  /** Whose response is whose, as soon as it is booked. */
+  responseIds: Pick<ResponseIds, 'note'>;
   /** How long answers usually are: sizes the first tranche. */
   outputSizes: OutputSizes;
   told(summary: CallSummary): void;

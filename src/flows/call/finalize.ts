@@ -5,6 +5,7 @@
 import { inputTokens, outputTokens, type Usage } from '../../core/usage.js';
 import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
 import { inputCharge } from '../../rules/catalog/charge.js';
+import { keptAs } from '../../rules/providers/kept-as.js';
 import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import { sizesKey } from './estimate.js';
 import { amountsOf, type Metered } from './meter.js';
@@ -15,6 +16,8 @@ export interface Ended {
   outcome: Outcome;
   finishReason: string | null;
   anomalies: readonly string[];
+  /** The provider's id of its answer. */
+  answerId?: string | undefined;
 }
 
 export async function finalize(passage: Passage, ended: Ended): Promise<Settlement> {
@@ -32,6 +35,9 @@ async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   if (ended.outcome === 'completed') {
     const who = sizesKey(passage.caller, passage.target);
     deps.outputSizes.note(who, outputTokens(ended.metered.usage));
+  }
+  if (reading.kept?.as === 'response') {
+    deps.responseIds.note(reading.kept.id, reading.provider, passage.caller.keyId);
   }
   const event = { id, stub: admission.stubFields, reading };
   let reply: FinalizeReply;
@@ -110,6 +116,7 @@ function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading
     heldNanoUsd: estimate.hold.nano_usd,
     ...savedBy(passage, usage),
     anomalies: [...ended.anomalies, ...unpriced],
+    ...keptOf(passage, ended),
   };
 }
 
@@ -120,4 +127,10 @@ function savedBy({ admission, target }: Passage, usage: Usage): Pick<Reading, 's
   if (tokens <= 0 || inputTokens(usage) === 0) return {};
   const nanoUsd = target.price ? inputCharge(target.price, usage, tokens) : 0;
   return { saved: { tokens, nanoUsd } };
+}
+
+function keptOf({ call, target }: Passage, { answerId: id }: Ended): Pick<Reading, 'kept'> {
+  const as =
+    id === undefined ? undefined : keptAs(call.operation, call.body, target.provider.quirks);
+  return id === undefined || as === undefined ? {} : { kept: { id, as } };
 }

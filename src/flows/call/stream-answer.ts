@@ -49,6 +49,7 @@ export async function answerStream(
     outcome: outcomeOf(end, reader),
     finishReason: reader.finishReason,
     anomalies: reader.anomalies,
+    answerId: reader.answerId,
   });
   deps.failpoint('post_finalize');
   const written = await record(passage, settlement);

@@ -36,6 +36,7 @@ export async function answerWhole(
     outcome: outcomeOf(passage, end),
     finishReason: reading?.finishReason ?? null,
     anomalies: reading?.anomalies ?? [],
+    answerId: reading?.id,
   });
   deps.failpoint('post_finalize');
   const written = await record(passage, settlement);

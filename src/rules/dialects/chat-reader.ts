@@ -5,6 +5,7 @@ import type { ProviderQuirks } from '../../core/call.js';
 import type { StreamReader } from '../../core/dialect.js';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
 import type { Usage } from '../../core/usage.js';
+import { idOf } from './answer-id.js';
 import { failureOf, isUsageOnly, outputText } from './chat-event.js';
 import { TemplateReader } from './chat-template.js';
 import { completeUsage, readChatUsage, usageMember } from './chat-usage.js';
@@ -42,6 +43,10 @@ export class ChatReader extends EventReader implements StreamReader {
   constructor(options: ChatReaderOptions) {
     super(options.eventBytesMax ?? EVENT_BYTES_MAX);
     this.#options = options;
+  }
+
+  get answerId(): string | undefined {
+    return idOf(this.head);
   }
 
   /** Every choice that was seen has ended; a stream that breaks off between two has not. */

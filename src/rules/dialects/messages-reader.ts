@@ -26,6 +26,8 @@ export function createMessagesReader(options: MessagesReaderOptions): StreamRead
 
 export class MessagesReader extends EventReader implements StreamReader {
   model: string | undefined;
+  /** Nobody keeps messages under their ids. */
+  readonly answerId = undefined;
   finishReason: string | null = null;
   failure: string | undefined;
   started = false;

@@ -2,6 +2,7 @@
 
 import type { AnswerReading } from '../../core/dialect.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
+import { idOf } from './answer-id.js';
 import { finishOf, itemName, itemText } from './responses-event.js';
 import { isWebSearch, readResponsesUsage, unpricedItem, unpricedTier } from './responses-usage.js';
 
@@ -12,6 +13,8 @@ export function readResponsesAnswer(json: JsonObject): AnswerReading {
   const anomalies = [...new Set(notes.filter((note) => note !== undefined))];
   const answer: AnswerReading = { anomalies, finishReason: finishOf(json), text };
   if (typeof json.model === 'string' && json.model !== '') answer.model = json.model;
+  const id = idOf(json);
+  if (id !== undefined) answer.id = id;
   if (!isJsonObject(json.usage)) return answer;
   const told = readResponsesUsage(json.usage, output.filter(isWebSearch).length);
   const usage = told.usage && { usage: told.usage };

@@ -5,6 +5,7 @@ import type { ProviderQuirks } from '../../core/call.js';
 import type { StreamReader } from '../../core/dialect.js';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
 import type { Usage } from '../../core/usage.js';
+import { idOf } from './answer-id.js';
 import { EventReader, type Fate } from './event-reader.js';
 import { deltaText, failureText, finishOf, itemName, itemText } from './responses-event.js';
 import { ResponsesOutput } from './responses-output.js';
@@ -43,6 +44,10 @@ export class ResponsesReader extends EventReader implements StreamReader {
 
   constructor(options: ResponsesReaderOptions) {
     super(options.eventBytesMax ?? EVENT_BYTES_MAX);
+  }
+
+  get answerId(): string | undefined {
+    return idOf(this.head);
   }
 
   /** Nothing but the terminator says that a response is whole. */

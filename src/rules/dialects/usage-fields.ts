@@ -3,7 +3,7 @@
 
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
 
-const COUNT_MAX = 1_000_000_000_000;
+export const COUNT_MAX = 1_000_000_000_000;
 const NO_MEMBERS: JsonObject = {};
 
 export function isCount(value: Json | undefined): value is number {

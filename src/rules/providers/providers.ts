@@ -23,7 +23,13 @@ const USUAL: ProviderQuirks = {
 };
 
 // OpenAI's reasoning models refuse `max_tokens`; all of its models take the newer name.
-const OPENAI: ProviderQuirks = { ...USUAL, outputBoundMember: 'max_completion_tokens' };
+const OPENAI: ProviderQuirks = {
+  ...USUAL,
+  outputBoundMember: 'max_completion_tokens',
+  keeps: 'completions',
+};
+
+const OPENROUTER: ProviderQuirks = { ...USUAL, keeps: 'generations' };
 
 // Usage comes without being asked for, and Mistral refuses members that it does not know.
 const UNASKED: ProviderQuirks = { ...USUAL, asksUsage: false };
@@ -59,7 +65,7 @@ export const PROVIDERS: Readonly<Record<string, KnownProvider>> = {
     allowPrivate: false,
     quirks: USUAL,
   },
-  openrouter: hosted('https://openrouter.ai/api/v1', 'OPENROUTER_API_KEY'),
+  openrouter: hosted('https://openrouter.ai/api/v1', 'OPENROUTER_API_KEY', OPENROUTER),
   groq: hosted('https://api.groq.com/openai/v1', 'GROQ_API_KEY'),
   mistral: hosted('https://api.mistral.ai/v1', 'MISTRAL_API_KEY', UNASKED),
   deepseek: hosted('https://api.deepseek.com/v1', 'DEEPSEEK_API_KEY'),

@@ -8,6 +8,7 @@ import type { Database, Queryable } from '../../drivers/database.js';
 import { raiseAlerts, type Watch } from './alerts.js';
 import type { AttributionBook, Resolved } from './attribution.js';
 import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
+import { keepAnswers } from './kept-answers.js';
 import { rowKey, toRow, type UsageRow } from './row.js';
 import {
   INSERT_TURNS,
@@ -86,7 +87,7 @@ function moves(tx: Queryable, fresh: readonly Entry[]): Promise<unknown>[] {
   const agents = agentsOf(totals);
   const tasks = tasksOf(fresh);
   const pairs = pairsOf(fresh);
-  const work: Promise<unknown>[] = [];
+  const work: Promise<unknown>[] = keepAnswers(tx, fresh);
   if (calls.length > 0) {
     work.push(tx.query(INSERT_TURNS, arrays([...TURN_COLUMNS, ...METRIC_COLUMNS], calls)));
   }

@@ -46,7 +46,7 @@ export function toRow(event: UsageEvent): UsageRow {
     key: rowKey(event),
     usageDate: new Date(atMs).toISOString().slice(0, 10),
     attribution: stub.attribution,
-    usage: reading?.usage ?? NO_USAGE,
+    usage: usageOf(reading),
     tokensIn,
     tokensOut,
     costNanoUsd: counted?.costNanoUsd ?? moved(lines, 'nano_usd') ?? reading?.costNanoUsd ?? 0,
@@ -64,11 +64,21 @@ export function toRow(event: UsageEvent): UsageRow {
 function tokensOf({ kind, reading, lines }: UsageEvent): { tokensIn: number; tokensOut: number } {
   const line = moved(lines, 'tokens');
   if (!reading) return { tokensIn: line ?? 0, tokensOut: 0 };
-  const tokensIn = inputTokens(reading.usage);
-  const tokensOut = outputTokens(reading.usage);
+  const usage = usageOf(reading);
+  const tokensIn = inputTokens(usage);
+  const tokensOut = outputTokens(usage);
+  if (reading.corrects) return { tokensIn, tokensOut };
   if (kind === 'base' || line === undefined) return { tokensIn, tokensOut };
   if (kind === 'late') return { tokensIn: line - tokensOut, tokensOut };
   return { tokensIn: line, tokensOut: 0 };
+}
+
+// A correction has by how much each class was off.
+function usageOf(reading: Reading | undefined): Usage {
+  if (!reading?.corrects) return reading?.usage ?? NO_USAGE;
+  const usage = { ...reading.usage };
+  for (const key of Object.keys(usage) as (keyof Usage)[]) usage[key] -= reading.corrects[key];
+  return usage;
 }
 
 // Every line of a unit has the same amount, unless one was bounded by its counter.
