@@ -204,7 +204,9 @@ test('what is changed while 100 streams run is in force on each gateway, and sta
     probes.filter(({ outcome }) => outcome === '200'),
   );
   const rows = await gateways.rows();
-  expect(rows).toHaveLength(STREAMS + admitted.length);
+  // Each gateway may have had a call under way when its key was revoked: it is booked, too.
+  const more = rows.length - STREAMS - admitted.length;
+  expect([0, 1, 2, 3]).toContain(more);
   // 80 % and all of the probes' warning, and the two keys: each once, though three gateways tell.
   await vi.waitUntil(() => notices.length >= 4, 20_000);
   expect(notices.map(({ type }) => type).sort()).toEqual([

@@ -34,7 +34,7 @@ test('the same as CSV', async () => {
   expect(answer.headers.get('content-type')).toMatch(/^text\/csv/);
   const [head, line, ...rest] = (await answer.text()).split('\r\n');
   expect(head).toMatch(/^provider,model,calls,rows,tokens_in,/);
-  expect(line).toBe('scripted,model,3,3,300,30,0,0,0,0.000420000,0.000000000');
+  expect(line).toBe('scripted,model,3,3,300,30,0,0,0,0,0.000420000,0.000000000,0.000000000');
   expect(rest).toEqual(['']);
 });
 

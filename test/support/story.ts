@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 import { compose, type Gateway } from '#src/compose.js';
 import { loadConfig } from '#src/config.js';
+import type { Clock } from '#src/core/clock.js';
 import type { Database } from '#src/drivers/database.js';
 import { openLog } from '#src/drivers/log.js';
 import { assertBooksBalance } from './books.js';
@@ -25,6 +26,8 @@ export interface StoryOptions {
   /** A kind, or one that the test has made; it is migrated, and dropped at the end. */
   database?: (typeof KINDS)[number] | FreshDatabase;
   env?: Record<string, string>;
+  /** The real one unless told. */
+  clock?: Clock;
 }
 
 export interface Story {
@@ -90,6 +93,7 @@ export async function openStory(options: StoryOptions, fresh: FreshDatabase): Pr
     loadConfig({ env: options.env ?? {}, flags: { config: file }, cwd: folder }),
     {
       log,
+      ...(options.clock && { clock: options.clock }),
       rows: { database: fresh.database, described: 'test', close: async () => {} },
     },
   );

@@ -20,11 +20,10 @@ export async function readAs<S extends z.ZodType>(
   const json = parseJson(raw.toString('utf8'));
   if (json === undefined) return refuse('invalid_json', 'The body is not JSON.');
   if (isTooDeep(json)) return refuse('too_deep', `The body is nested over ${DEPTH_MAX} levels.`);
-  if (hasBadText(json)) {
-    return refuse('invalid_value', 'A text has a NUL character or half a surrogate pair.');
-  }
   const input = check(json, schema);
-  return isRefused(input) ? input : { input };
+  if (isRefused(input)) return input;
+  if (!hasBadText(json)) return { input };
+  return refuse('invalid_value', 'A text has a NUL character or half a surrogate pair.');
 }
 
 const raws = new WeakMap<Exchange, ReturnType<typeof readBody>>();
