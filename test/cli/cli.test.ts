@@ -133,6 +133,8 @@ describe('help', () => {
         price        The price catalog
         reservation  What is held now
         prompt       Prompts before they are sent
+        memory       What agents have noted
+        occasion     What persons may spend on occasions
 
       \`purser COMMAND --help\` tells more.
       "
@@ -160,6 +162,14 @@ describe('help', () => {
       'reservation list',
       'reservation release',
       'prompt preview',
+      'budget list',
+      'budget allocate',
+      'budget move',
+      'memory list',
+      'memory add',
+      'memory remove',
+      'occasion list',
+      'occasion spend',
     ];
     for (const line of lines) {
       printed.out = '';
@@ -439,6 +449,61 @@ describe('with a gateway that runs', () => {
     expect(printed.out).toContain('1 200 tokens, 9 sent');
     expect(await purser('prompt preview coder-1 --max-tokens many')).toBe(1);
     expect(printed.err).toContain('--max-tokens many is no count');
+  });
+
+  test('budget allocate says how many more or how many in all, budget move takes and gives', async () => {
+    answers['GET /admin/v1/agents'] = AGENTS;
+    answers['GET /admin/v1/projects'] = PROJECTS;
+    const row = { allocated_tokens: 600_000, remaining_tokens: 500_000 };
+    answers['POST /admin/v1/budgets/allocate'] = row;
+    answers['POST /admin/v1/budgets/move'] = { from: row, to: row };
+    expect(await purser('budget allocate coder-1 +500000')).toBe(0);
+    expect(asked.at(-1)?.body).toEqual({ agent_id: 'a1', more_tokens: 500_000 });
+    expect(printed.out).toBe('coder-1: 500 000 of 600 000 tokens left\n');
+    expect(await purser('budget allocate demo/tester =7')).toBe(0);
+    expect(asked.at(-1)?.body).toEqual({ agent_id: 'a2', tokens: 7 });
+    expect(await purser('budget move coder-1 other/tester 9')).toBe(0);
+    expect(asked.at(-1)?.body).toEqual({ from_agent_id: 'a1', to_agent_id: 'a3', tokens: 9 });
+    expect(await purser('budget allocate coder-1 many')).toBe(1);
+    expect(printed.err).toContain('Write +500000 for more, =500000 for so many in all.');
+  });
+
+  test('memory adds, lists and removes what an agent has noted', async () => {
+    answers['GET /admin/v1/agents'] = AGENTS;
+    const note = { id: 'm1', category: 'style', key: 'tabs', importance: 9, expires_at: null };
+    answers['POST /admin/v1/agent-memory'] = { ...note, value: 'no' };
+    answers['GET /admin/v1/agent-memory'] = { data: [{ ...note, value: { tabs: false } }] };
+    answers['DELETE /admin/v1/agent-memory/m1'] = note;
+    expect(await purser('memory add coder-1 style/tabs no --importance 9')).toBe(0);
+    const said = { agent_id: 'a1', category: 'style', key: 'tabs' };
+    expect(asked.at(-1)?.body).toEqual({ ...said, value: 'no', importance: 9 });
+    expect(await purser('memory add coder-1 style/tabs {"tabs":false} --as-json')).toBe(0);
+    expect(asked.at(-1)?.body).toEqual({ ...said, value: { tabs: false } });
+    expect(await purser('memory list coder-1')).toBe(0);
+    expect(asked.at(-1)?.path).toContain('agent_id=a1');
+    expect(printed.out).toContain('style/tabs  {"tabs":false}');
+    expect(await purser('memory remove m1')).toBe(0);
+    expect(printed.out).toContain('Removed style/tabs.');
+    expect(await purser('memory add coder-1 tabs no')).toBe(1);
+    expect(printed.err).toContain('Write category/key.');
+  });
+
+  test('occasion lists budgets of persons, and books a spend that is no call', async () => {
+    const row = { id: 'x1', person: 'Ada', occasion: 'Fair', budget_currency: 'EUR' };
+    const more = { budget_amount: '100', budget_spent: '120', budget_remaining: '-20' };
+    const other = { ...row, id: 'x2', person: 'Bob' };
+    answers['GET /admin/v1/person-occasions'] = {
+      data: [{ ...row, ...more, is_over: true }, other],
+    };
+    answers['POST /admin/v1/person-occasions/x1/spend'] = row;
+    expect(await purser('occasion list --person Ada --over')).toBe(0);
+    expect(asked.at(-1)?.path).toContain('over=true');
+    expect(printed.out).toContain('Ada     Fair         100    120   -20  EUR       yes');
+    expect(printed.out).not.toContain('Bob');
+    expect(await purser('occasion spend Ada Fair 1.5 --reason stamps')).toBe(0);
+    expect(asked.at(-1)?.body).toEqual({ amount: '1.5', reason: 'stamps' });
+    expect(await purser('occasion spend Eve Fair 1 --reason stamps')).toBe(1);
+    expect(printed.err).toContain('there is no budget of Eve on Fair');
   });
 
   test('a refusal of the gateway is told with its remedy, as JSON where JSON was asked for', async () => {

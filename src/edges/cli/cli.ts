@@ -13,7 +13,9 @@ import { doctorCommand } from './doctor.js';
 import { helpText } from './help.js';
 import { keyCommand } from './key.js';
 import { limitCommand } from './limit.js';
+import { memoryCommand } from './memory.js';
 import { migrateCommand } from './migrate.js';
+import { occasionCommand } from './occasion.js';
 import { priceCommand } from './price.js';
 import { promptCommand } from './prompt.js';
 import { reservationCommand } from './reservation.js';
@@ -65,6 +67,8 @@ export function rootCommand(deps: CliDeps): CommandDef {
       price: priceCommand(deps),
       reservation: reservationCommand(deps),
       prompt: promptCommand(deps),
+      memory: memoryCommand(deps),
+      occasion: occasionCommand(deps),
     },
   });
 }
