@@ -23,7 +23,7 @@ export function chart(results: Results): string {
   const parts: string[] = [];
   for (const panel of PANELS) {
     const rows = (results[panel.scenario]?.table ?? []).filter(
-      (row) => typeof row[panel.column] === 'number' && Number(row[panel.column]) > 0,
+      (row) => typeof row[panel.column] === 'number' && row.variant !== 'direct',
     );
     if (rows.length === 0) continue;
     parts.push(text(10, y + 18, panel.title, 'title'));

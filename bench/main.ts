@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { meets } from './aims.js';
 import { keepResults, writeReport } from './report.js';
-import type { Outcome, Scenario } from './scenario.js';
+import { emptyOutcome, type Outcome, type Scenario } from './scenario.js';
 import { SCENARIOS } from './scenarios.js';
 import { machine } from './support/machine.js';
 import { pin } from './support/processes.js';
@@ -53,17 +53,25 @@ async function run(names: readonly string[]): Promise<boolean> {
   };
   try {
     const tools = openTools(folder);
+    if (values.write) machine();
     // What measures stays away from the core of what is measured.
     pin(process.pid, LOAD_CORE);
     const expected = names.reduce((sum, name) => sum + (SCENARIOS[name]?.seconds ?? 0), 0);
     if (!values.quick) told(`${names.join(', ')}: about ${Math.ceil(expected / 60)} minutes`);
     const outcomes: Record<string, Outcome> = {};
     for (const name of names) {
-      const outcome = await SCENARIOS[name]!.run({ quick: values.quick, tools, folder, told });
+      const outcome = await SCENARIOS[name]!.run({
+        quick: values.quick,
+        tools,
+        folder,
+        told,
+      }).catch((error: Error) => ({ ...emptyOutcome(), failures: [`${name}: ${error.stack}`] }));
       if (tools.kind === 'Node') outcome.remarks.push('no C compiler: load and upstream are Node');
       outcomes[name] = outcome;
       show(SCENARIOS[name]!, outcome);
-      if (values.write) keepResults({ [name]: outcome }, machine());
+      // What failed does not replace what was found before.
+      if (values.write && outcome.failures.length === 0)
+        keepResults({ [name]: outcome }, machine());
     }
     if (values.write) for (const file of writeReport()) told(`wrote ${file}`);
     return judge(outcomes);

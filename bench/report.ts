@@ -105,9 +105,14 @@ function missed(figures: Record<string, number>, notes: ReadonlyMap<string, stri
   return ['## What misses its aim, and what it would take', '', ...parts];
 }
 
-function scenarioPart(name: string, { table, rounds, remarks, figures }: Outcome): string[] {
+function scenarioPart(
+  name: string,
+  { table, rounds, remarks, figures, failures }: Outcome,
+): string[] {
   const scenario = SCENARIOS[name]!;
   const told = Object.entries(figures).map(([figure, value]) => `\`${figure}\` = ${show(value)}`);
+  const failed = failures.map((failure) => `**Failed**: ${failure.split('\n')[0]}`);
+  const said = [...failed, ...remarks];
   return [
     `## ${scenario.title}`,
     '',
@@ -116,8 +121,8 @@ function scenarioPart(name: string, { table, rounds, remarks, figures }: Outcome
     ...markdownTable(table),
     '',
     ...(told.length > 0 ? [`${told.join(', ')}.`, ''] : []),
-    ...remarks.flatMap((remark) => [`* ${remark}`]),
-    ...(remarks.length > 0 ? [''] : []),
+    ...said.map((text) => `* ${text}`),
+    ...(said.length > 0 ? [''] : []),
     '<details><summary>Raw rounds</summary>',
     '',
     ...markdownTable(rounds),

@@ -3,7 +3,7 @@
  * the request was meant to be sent). Streams are read as they come: an event that carries "t=" and
  * 16 digits, the upstream's own monotonic microseconds, tells how long it was under way.
  * Arguments: key=value. A run of 16 tildes in the request becomes a number that was never sent
- * before; events of the first `warm=` seconds are not counted. At the end one JSON; SIGTERM ends it early. */
+ * before; with `opening=` no more streams than that wait to begin; events of the first `warm=` seconds are not counted. At the end one JSON; SIGTERM ends it early. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,7 +44,7 @@ struct list {
   size_t count, room;
 };
 
-static int port, connections = 1, wanted_status = 200, sources = 1;
+static int port, connections = 1, wanted_status = 200, sources = 1, opening;
 static double seconds = 1, rate, open_rate, warm;
 static size_t tell_at;
 static char *request_bytes;
@@ -351,6 +351,7 @@ static void read_arguments(int count, char **values) {
     if (!strcmp(values[i], "rate")) rate = atof(value);
     if (!strcmp(values[i], "openRate")) open_rate = atof(value);
     if (!strcmp(values[i], "warm")) warm = atof(value);
+    if (!strcmp(values[i], "opening")) opening = atoi(value);
     if (!strcmp(values[i], "status")) wanted_status = atoi(value);
     if (!strcmp(values[i], "sources")) sources = atoi(value);
     if (!strcmp(values[i], "tell")) tell_at = (size_t)atoll(value);
@@ -393,6 +394,7 @@ static void run(void) {
     uint64_t now = now_us();
     uint64_t due = now + 100000;
     while (dialled < connections && now < end_us) {
+      if (opening && dialled - (int)streaming >= opening) break;
       uint64_t at_us = started + (open_rate > 0 ? (uint64_t)(dialled * 1e6 / open_rate) : 0);
       if (at_us > now) {
         due = at_us;

@@ -132,7 +132,12 @@ function answerEnd(conn) {
   return conn.held.subarray(-5).latin1Slice() === '0\r\n\r\n';
 }
 
-for (let index = 0; index < connections; index += 1) {
+let dialled = 0;
+const opening = number('opening', 0);
+setInterval(() => {
+  while (opening > 0 && dialled < connections && dialled - streaming < opening) open(dialled++);
+}, 2);
+for (let index = 0; index < connections && opening === 0; index += 1) {
   if (openRate > 0) setTimeout(() => open(index), (index * 1000) / openRate);
   else open(index);
 }

@@ -1,5 +1,7 @@
 // What a Purser of the bench is configured as, and what it tells of itself.
 
+import { get } from 'node:http';
+
 export interface GatewayShape {
   envelopes?: 1 | 4 | 8;
   redis?: true;
@@ -46,10 +48,21 @@ export function gatewayConfig(upstreamPort: number, shape: GatewayShape): string
 
 /** The sum of a metric over its labels. */
 export async function readMetric(port: number, name: string): Promise<number | undefined> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const text = await read(`http://127.0.0.1:${port}/metrics`);
   const values = text
     .split('\n')
     .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
     .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
   return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+}
+
+// A connection of its own each time: one that was kept may have been given up in the meantime.
+function read(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      resolve(Buffer.concat(chunks).toString());
+    }).on('error', reject);
+  });
 }

@@ -47,6 +47,8 @@ export interface LoadOptions {
   rate?: number;
   /** Connections opened a second. */
   openRate?: number;
+  /** The most streams that wait to begin; the next is opened when one has. */
+  opening?: number;
   /** Seconds at the beginning of which events are not counted. */
   warm?: number;
   status?: number;
