@@ -16,6 +16,7 @@
 
 local stop = barred()
 if stop then return reply(stop) end
+if not open then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 5
 if #ARGV ~= 6 + 3 * n or #ARGV[6] ~= n then return reply('INVALID_INPUT') end

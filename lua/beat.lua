@@ -12,6 +12,7 @@
 
 local stop = barred()
 if stop then return reply(stop) end
+if not open then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 2
 local leaseMs = amount(ARGV[3])
@@ -31,7 +32,7 @@ for i = 1, n do
   local phase, seen = holds[i][1], holds[i][2]
   if phase == 'held' or phase == 'sent' then
     -- An id that is told twice is raised from what was told of it before.
-    local spends = amountsOf(latest[KEYS[2 + i]] or seen or '0 0 0 0')
+    local spends = fourOf(latest[KEYS[2 + i]] or seen) or { 0, 0, 0, 0 }
     local told = false
     for unit = 1, 4 do
       local spend = amount(ARGV[5 * i + unit - 1])

@@ -30,9 +30,11 @@ local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'floor', 'li
 if hold[1] ~= 'held' and hold[1] ~= 'sent' then
   return reply('GONE', endingOf(hold[1]))
 end
+if not hold[2] or not hold[5] then return reply('INVALID_INPUT') end
 if #hold[2] ~= n then return reply('KEYS', hold[5]) end
+local held, floor = amountsOf(hold[3]), fourOf(hold[4])
+if not held or #held ~= n or not floor then return reply('INVALID_INPUT') end
 readCounters(5, 14, n)
-local held = amountsOf(hold[3])
 
 local more, shortages, isPast = {}, {}, false
 for i = 1, n do
@@ -59,7 +61,6 @@ for i = 1, n do
 end
 redis.call('HSET', KEYS[4], 'held', textOf(held))
 if ARGV[9] == '1' then
-  local floor = amountsOf(hold[4] or '0 0 0 0')
   for i = 1, 4 do floor[i] = math.max(floor[i], amount(ARGV[9 + i])) end
   redis.call('HSET', KEYS[4], 'state', 'sent', 'floor', textOf(floor))
 end

@@ -17,6 +17,7 @@
 
 local stop = barred()
 if stop then return reply(stop) end
+if not open then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 6
 if #ARGV ~= 8 + 2 * n then return reply('INVALID_INPUT') end

@@ -12,14 +12,14 @@
     SWEPT    detail: for each id {GONE}, {NOT_DUE}, or
              {REAPED, reclaimed by unit as text, amount and overrun of each line as text, stub};
              the last two are '' where nothing was booked. NOT_DUE also where its lines are not
-             those of its keys, or its amounts cannot be read.
+             those of its keys, or its record cannot be read.
 ]]
 -- include fence
 -- include book
-local NOTHING = '0 0 0 0'
 
 local stop = barred()
 if stop then return reply(stop) end
+if not open then return reply('LEDGER_LOST') end
 
 local m = amount(ARGV[3])
 local count = m and #KEYS - 4 - m
@@ -44,10 +44,12 @@ for r = 1, m do
   local places = amountsOf(ARGV[3 + count + 2 * r])
   local isOpen = (hold[1] == 'held' or hold[1] == 'sent') and not seenIds[id]
   local helds = amountsOf(hold[3])
+  local floor, seen = fourOf(hold[4]), fourOf(hold[5])
   if not isOpen then
     results[r] = { 'GONE' }
     if lease and not seenIds[id] then orphans[#orphans + 1] = id end
   elseif (lease and lease > now) or not places or not helds
+    or not hold[2] or not hold[6] or not hold[7] or not floor or not seen
     or #places ~= #helds or #helds ~= #hold[2] then
     results[r] = { 'NOT_DUE' }
   else
@@ -55,7 +57,6 @@ for r = 1, m do
     local isSent = hold[1] == 'sent'
     local charged, booked, reclaimed = { 0, 0, 0, 0 }, {}, { 0, 0, 0, 0 }
     if isSent then
-      local floor, seen = amountsOf(hold[4] or NOTHING), amountsOf(hold[5] or NOTHING)
       -- Concurrency, the last unit, is given back and not used up.
       for unit = 1, 3 do charged[unit] = math.max(floor[unit], seen[unit]) end
     end

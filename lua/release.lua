@@ -30,9 +30,11 @@ if not hold[1] then
   redis.call('PEXPIREAT', KEYS[4], remembered())
   return reply('VOIDED_AHEAD')
 end
+if not hold[2] or not hold[4] then return reply('INVALID_INPUT') end
 if #hold[2] ~= n then return reply('KEYS', hold[4]) end
-readCounters(5, 4, n)
 local helds = amountsOf(hold[3])
+if not helds or #helds ~= n then return reply('INVALID_INPUT') end
+readCounters(5, 4, n)
 
 seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 for i = 1, n do

@@ -19,6 +19,13 @@ local function amountsOf(text)
   return numbers
 end
 
+-- An amount a unit; none where nothing was told, nil where the text is not four amounts.
+local function fourOf(text)
+  local numbers = amountsOf(text or '0 0 0 0')
+  if numbers and #numbers == 4 then return numbers end
+  return nil
+end
+
 -- The other way round.
 local function textOf(numbers)
   local texts = {}

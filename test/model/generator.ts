@@ -31,7 +31,10 @@ const OPEN = {
 type Step = keyof typeof OPEN;
 
 /** While admission is closed. */
-const CLOSED: Record<Step, number> = { ...OPEN, restore: 50, reserve: 12 };
+const CLOSED: Record<Step, number> = {
+  ...{ ...OPEN, restore: 50, reserve: 12, extend: 12 },
+  ...{ beat: 14, finalize: 14, reap: 14, adjust: 14 },
+};
 
 const ZERO: Amounts = { nano_usd: 0, tokens: 0, requests: 0, concurrency: 0 };
 const REMEMBERED = 400;

@@ -158,6 +158,7 @@ function predictBeat(books: Books, request: BeatRequest, timeMs: number): Predic
   const isRight = beats.length <= 64 && beats.every(({ id, seen }) => id && areWhole(seen));
   if (!isRight || !(leaseMs >= 1))
     return { answer: 'INVALID_INPUT', members: () => ({ gone: [] }) };
+  if (!books.isOpen) return { answer: 'LEDGER_LOST', members: () => ({ gone: [] }) };
   const here = beats.filter(({ id }) => books.running.has(id));
   const gone = beats
     .filter(({ id }) => !books.running.has(id))
@@ -179,6 +180,7 @@ function predictBeat(books: Books, request: BeatRequest, timeMs: number): Predic
 function predictFinalize(books: Books, request: FinalizeRequest, timeMs: number): Prediction {
   const { id, actual, event } = request;
   if (!id || !areWhole(actual)) return { answer: 'INVALID_INPUT' };
+  if (!books.isOpen) return { answer: 'LEDGER_LOST' };
   const running = books.running.get(id);
   if (running) {
     let booked: Booking[] = [];
@@ -255,6 +257,7 @@ function predictReap(books: Books, ids: readonly string[], timeMs: number): Pred
   if (ids.length > 64 || ids.some((id) => !id)) {
     return { answer: 'INVALID_INPUT', members: () => ({ results: [] }) };
   }
+  if (!books.isOpen) return { answer: 'LEDGER_LOST', members: () => ({ results: [] }) };
   const taken = new Set<string>();
   const fates = ids.map((id) => {
     const running = taken.has(id) ? undefined : books.running.get(id);
@@ -303,6 +306,7 @@ function predictAdjust(books: Books, request: AdjustRequest, timeMs: number): Pr
   if (!id || !isRight || keys.size < lines.length || keys.size > 16) {
     return { answer: 'INVALID_INPUT' };
   }
+  if (!books.isOpen) return { answer: 'LEDGER_LOST' };
   if ((books.adjusts.get(id) ?? 0) > timeMs) return { answer: 'EXISTS' };
   let booked: Booking[] = [];
   return {

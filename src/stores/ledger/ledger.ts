@@ -191,7 +191,11 @@ export interface Ledger {
   holds(options: { offset: number; limit: number }): Promise<{ holds: OpenHold[]; total: number }>;
   /** Ids whose lease has ended by now, from a random offset where there are more than asked. */
   overdue(limit: number): Promise<string[]>;
-  /** Closes admission (reserve and extend answer LEDGER_LOST) or opens it in a new epoch. */
+  /**
+   * Closes admission or opens it in a new epoch. While it is closed the ledger is being rebuilt:
+   * what would hold, renew or book answers LEDGER_LOST, so that nothing is counted twice or judged
+   * by what is not yet back. Only restore, release and setLimits act.
+   */
   closeAdmission(): Promise<void>;
   openAdmission(epoch: number): Promise<void>;
   state(): Promise<{ open: boolean; seq: number; epoch: number; timeMs: number; held: number }>;

@@ -26,6 +26,7 @@ import {
 export function adjust(state: MemoryState, request: AdjustRequest): AdjustReply {
   const timeMs = state.clock.nowMs();
   if (!isAdjustRequest(request)) return replyOf(state, 'INVALID_INPUT', timeMs);
+  if (!state.isOpen) return replyOf(state, 'LEDGER_LOST', timeMs);
   const { id, lines } = request;
   if (state.adjusts.get(id, timeMs)) return replyOf(state, 'EXISTS', timeMs);
   const counters = lines.map((line) => counterOf(homeOf(state, line.envelope), line.label));

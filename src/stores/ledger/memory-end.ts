@@ -28,6 +28,7 @@ export function finalize(state: MemoryState, request: FinalizeRequest): Finalize
     ...replyOf(state, answer, timeMs),
   });
   if (!isFinalizeRequest(request)) return plain('INVALID_INPUT');
+  if (!state.isOpen) return plain('LEDGER_LOST');
   const hold = state.holds.get(request.id);
   if (!hold) {
     const past = state.tombstones.get(request.id, timeMs);
@@ -108,6 +109,7 @@ const RELEASED_BEFORE = {
 export function reap(state: MemoryState, ids: readonly string[]): ReapReply {
   const timeMs = state.clock.nowMs();
   if (!areReapIds(ids)) return { results: [], ...replyOf(state, 'INVALID_INPUT', timeMs) };
+  if (!state.isOpen) return { results: [], ...replyOf(state, 'LEDGER_LOST', timeMs) };
   const isDue = (id: string): boolean => {
     const hold = state.holds.get(id);
     return hold !== undefined && hold.leaseEndsAtMs <= timeMs;

@@ -68,6 +68,7 @@ export function beat(state: MemoryState, request: BeatRequest): BeatReply {
   const timeMs = state.clock.nowMs();
   const gone: BeatReply['gone'] = [];
   if (!isBeatRequest(request)) return { gone, ...replyOf(state, 'INVALID_INPUT', timeMs) };
+  if (!state.isOpen) return { gone, ...replyOf(state, 'LEDGER_LOST', timeMs) };
   let renewed = 0;
   for (const { id, seen } of request.beats) {
     const hold = state.holds.get(id);

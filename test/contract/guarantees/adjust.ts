@@ -64,10 +64,9 @@ export const adjust: VerbContract<'adjust'> = {
       },
     },
     {
-      name: 'counts in an envelope never touched, and works while admission is closed',
+      name: 'counts in an envelope never touched',
       async check({ ledger }) {
         const a = newEnvelope();
-        await ledger.closeAdmission();
         assert.equal((await ledger.adjust(correction(newId(), { [a]: 9 }))).answer, 'ADJUSTED');
         assert.deepEqual(await counters(ledger, a), { committed: 9, reserved: 0, overrun: 0 });
       },
@@ -128,6 +127,20 @@ export const adjust: VerbContract<'adjust'> = {
       },
     },
   ],
-  LEDGER_LOST: 'redis only',
+  LEDGER_LOST: [
+    {
+      name: 'is the answer while admission is closed: totals could not be put back beside it',
+      async check({ ledger }) {
+        const a = newEnvelope();
+        const { epoch, seq } = await ledger.state();
+        await ledger.closeAdmission();
+        const wanted = correction(newId(), { [a]: 9 });
+        assert.equal((await ledger.adjust(wanted)).answer, 'LEDGER_LOST');
+        assert.equal((await ledger.state()).seq, seq);
+        await ledger.openAdmission(epoch + 1);
+        assert.equal((await ledger.adjust(wanted)).answer, 'ADJUSTED');
+      },
+    },
+  ],
   STALE_EPOCH: 'redis only',
 };

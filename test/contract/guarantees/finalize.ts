@@ -110,12 +110,11 @@ export const finalize: VerbContract<'finalize'> = {
       },
     },
     {
-      name: 'works on an overdue hold that nobody reaped, and while admission is closed',
+      name: 'works on an overdue hold that nobody reaped',
       async check({ ledger, pass }) {
         const a = newEnvelope();
         const id = await hold(ledger, [line(a)], { leaseMs });
         await pass(leaseMs + 1);
-        await ledger.closeAdmission();
         assert.equal((await ledger.finalize(ending(id, usd(40)))).answer, 'FINALIZED');
         assert.equal((await counters(ledger, a)).committed, 40);
       },
@@ -280,6 +279,22 @@ export const finalize: VerbContract<'finalize'> = {
     },
   ],
   CORRUPT: 'redis only',
-  LEDGER_LOST: 'redis only',
+  LEDGER_LOST: [
+    {
+      name: 'is the answer while admission is closed: totals could not be put back beside it',
+      async check({ ledger }) {
+        const a = newEnvelope();
+        const id = await hold(ledger, [line(a)]);
+        const { epoch, seq } = await ledger.state();
+        await ledger.closeAdmission();
+        const reply = await ledger.finalize(ending(id, usd(40)));
+        assert.deepEqual([reply.answer, reply.custodian], ['LEDGER_LOST', 'none']);
+        assert.equal((await ledger.state()).seq, seq);
+        assert.deepEqual(await counters(ledger, a), { committed: 0, reserved: 100, overrun: 0 });
+        await ledger.openAdmission(epoch + 1);
+        assert.equal((await ledger.finalize(ending(id, usd(40)))).answer, 'FINALIZED');
+      },
+    },
+  ],
   STALE_EPOCH: 'redis only',
 };

@@ -1,0 +1,73 @@
+// The Redis of the proof, which is killed, cut short, emptied, stopped and filled, and comes back on
+// its port. Its log of writes is on disk before an answer leaves, as `appendonly yes` has it.
+
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { realClock } from '#src/drivers/clock.js';
+import { openRedis, type Redis } from '#src/drivers/redis.js';
+import type { Random } from '../model/random.js';
+import { type Server, startRedis } from '../support/programs.js';
+
+const OPTIONS = ['--appendonly', 'yes', '--appendfsync', 'no', '--loglevel', 'warning'];
+const TAIL_BYTES = 64 * 1024;
+
+export class RedisOnTrial {
+  readonly port: number;
+  readonly #folder: string;
+  #server: Server;
+  #redis: Redis;
+
+  private constructor(folder: string, server: Server, redis: Redis) {
+    this.#folder = folder;
+    this.port = server.port;
+    this.#server = server;
+    this.#redis = redis;
+  }
+
+  static async start(folder: string): Promise<RedisOnTrial> {
+    const server = await startRedis(folder, OPTIONS);
+    return new RedisOnTrial(folder, server, await reach(server.url));
+  }
+
+  /** Past the proxies, for whoever looks on. */
+  get redis(): Redis {
+    return this.#redis;
+  }
+
+  async kill(): Promise<void> {
+    await this.#redis.close();
+    await this.#server.kill();
+  }
+
+  async restart(): Promise<void> {
+    this.#server = await startRedis(this.#folder, OPTIONS, this.port);
+    this.#redis = await reach(this.#server.url);
+  }
+
+  /** What Redis would find after a crash that tore its log off, mostly near the end. */
+  cut(random: Random): void {
+    const folder = join(this.#folder, 'appendonlydir');
+    const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'))!;
+    const { size } = statSync(join(folder, file));
+    const least = random.chance(0.75) ? Math.max(0, size - TAIL_BYTES) : 0;
+    truncateSync(join(folder, file), random.whole(least, size));
+  }
+
+  empty(): void {
+    rmSync(join(this.#folder, 'appendonlydir'), { recursive: true });
+  }
+
+  pause(): void {
+    process.kill(this.#server.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.#server.pid, 'SIGCONT');
+  }
+}
+
+async function reach(url: string): Promise<Redis> {
+  const redis = openRedis({ urls: [url], clock: realClock, commandTimeoutMs: 10_000 });
+  await redis.ready(10_000);
+  return redis;
+}
