@@ -88,11 +88,13 @@ async function besideRedis(
     clock,
     pollMs: POLL_MS,
     leaseMs: WORKER_LEASE_MS,
-    onAcknowledgeFailed: (error) => log.warn({ error }, 'the outbox could not be acknowledged'),
+    onTrouble: (error) => log.warn({ err: error }, 'the outbox could not be reached'),
   });
   const drain = drainOf(parts, source);
   const outboxDepth = async () => (await outbox.depth()).events;
-  const base = { ledger, usage, clock, log, everyMs: LOOK_MS };
+  // Several looks a lease, or the others would take this gateway for gone in a rebuild.
+  const everyMs = Math.min(LOOK_MS, config.ledger.leaseMs / 5);
+  const base = { ledger, usage, clock, log, everyMs };
   const rebuilder = createRebuilder({
     ...base,
     ...{ gateways, spool, recorder, outboxDepth, holds, owner, host: hostname() },

@@ -2,6 +2,7 @@
 // It is written to the spool (and, with Redis, to the outbox) before the client's last byte,
 // and drained into SQL idempotently by (reservation id, kind).
 
+import type { Amounts } from './amount.js';
 import type { BookedLine } from './line.js';
 import type { PromptFigures } from './prompt.js';
 import type { Usage, UsageSource } from './usage.js';
@@ -106,6 +107,8 @@ export interface UsageEvent {
   atMs: number;
   /** The ledger could not be reached at the end: whoever replays the spool books it there. */
   unbooked?: true;
+  /** With a late event: what the call came to as a whole, its lines being what came on top. */
+  actual?: Amounts;
   /** Why, for an adjust. */
   reason?: string;
 }

@@ -14,6 +14,8 @@ import type { Told } from './proxy.js';
 interface Step {
   asked: Asked;
   timeMs: number;
+  /** As it was answered, where it was. */
+  spoken?: Spoken;
 }
 
 interface Began {
@@ -23,18 +25,28 @@ interface Began {
   steps: Step[];
 }
 
+interface Place {
+  /** Of what was heard after the first gap. */
+  next: number;
+  queues: readonly (readonly Asked[])[];
+  /** Taken on trial. */
+  steps: readonly Step[];
+}
+
 interface Unanswered {
   connection: number;
   asked: Asked;
 }
 
-const TRIED_MAX = 20_000;
+const TRIED_MAX = 4_000;
 
 export class WireAuditor {
   /** How often each answer was given, as `verb ANSWER`. */
   readonly counts = new Map<string, number>();
   /** Errors that Redis answered with, by script. */
   readonly errors = new Map<string, number>();
+  /** What became of each reservation, answer by answer. */
+  readonly trace = new Map<string, string[]>();
   /** Reservations that somebody has damaged. */
   readonly damaged = new Set<string>();
   readonly #read: ReadCommand;
@@ -44,6 +56,7 @@ export class WireAuditor {
   #spoken: Spoken[] = [];
   #unanswered: Unanswered[] = [];
   #replayed = 0;
+  #timeMs = 0;
   #guessed = 0;
 
   constructor(read: ReadCommand) {
@@ -81,6 +94,8 @@ export class WireAuditor {
       unknown[],
     ];
     this.#count(asked, answer, detail);
+    this.#note(asked, answer, epoch, seq, detail);
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
     this.#spoken.push({ asked, answer, seq, epoch, timeMs, detail, balances });
   }
 
@@ -177,7 +192,7 @@ export class WireAuditor {
       const wrong = this.#wrongIn(mutation, true);
       if (wrong !== undefined) this.#fail(mutation, wrong);
       const { asked, timeMs } = mutation;
-      if (!isTrial) this.#steps.push({ asked, timeMs });
+      if (!isTrial) this.#steps.push({ asked, timeMs, spoken: mutation });
     }
     const isOpening = ({ asked }: Spoken): boolean =>
       asked.script === 'admission' && asked.args[2] === 'open';
@@ -250,7 +265,7 @@ export class WireAuditor {
     const kept: Step[] = [];
     for (const step of began.steps) {
       if (this.#books.seq === seq) break;
-      this.#take(step);
+      if (!this.#take(step)) throw new Violation('a step back that is none', this.#replayed);
       kept.push(step);
     }
     began.steps = kept;
@@ -259,14 +274,17 @@ export class WireAuditor {
     }
   }
 
-  #take({ asked, timeMs }: Step): boolean {
+  #take({ asked, timeMs, spoken }: Step): boolean {
     // What was once a mutation was one with admission as it then was.
     const { isOpen } = this.#books;
     this.#books.isOpen = asked.operation?.verb !== 'restore';
-    const { change } = expectedAnswer(this.#books, {
-      ...{ asked: { ...asked, epoch: this.#books.epoch, seen: 0 }, timeMs },
-      ...{ hasEpoch: true, damaged: new Set<string>() },
-    });
+    const again = { ...asked, epoch: this.#books.epoch, seen: 0 };
+    const { damaged } = this;
+    const { change } = expectedAnswer(
+      this.#books,
+      { asked: again, timeMs, hasEpoch: true, damaged },
+      spoken,
+    );
     this.#books.isOpen = isOpen;
     if (!change) return false;
     this.#books.seq += 1;
@@ -285,10 +303,12 @@ export class WireAuditor {
     const from = this.#books.seq;
     let tried = 0;
     let why = '';
-    const search = (group: number, heads: readonly number[], steps: readonly Step[]): boolean => {
+    // Mostly Redis had read one connection after the other; only if no order of them explains what
+    // is there, all that can be is tried.
+    const search = (place: Place, isFree: boolean): boolean => {
       tried += 1;
       if (tried > TRIED_MAX) return false;
-      let next = group;
+      let { next } = place;
       while (next < groups.length) {
         try {
           if (!this.#replay(groups[next]!)) break;
@@ -300,37 +320,54 @@ export class WireAuditor {
         next += 1;
       }
       if (next === groups.length && this.#books.seq === dump.seq) {
-        adoptLeases(this.#books, dump, steps);
+        adoptLeases(this.#books, dump, place.steps);
         const wrong = differences(this.#books, dump);
         why = wrong.join('; ');
         return wrong.length === 0;
       }
-      const timeMs = groups[next]?.[0]?.timeMs ?? Number.MAX_SAFE_INTEGER;
-      for (const [q, queue] of [...queues.values()].entries()) {
-        for (let at = heads[q]!; at < queue.length; at += 1) {
-          const step = { asked: queue[at]!, timeMs };
+      for (const [q, queue] of place.queues.entries()) {
+        for (const [at, asked] of queue.entries()) {
+          const step = { asked, timeMs: this.#timeMs };
           const [before, taken] = [copyBooks(this.#books), [...this.#steps]];
-          if (this.#take(step)) {
-            this.#steps.push(step);
-            const after = heads.map((head, i) => (i === q ? at + 1 : head));
-            if (search(next, after, [...steps, step])) return true;
-            this.#books = before;
-            this.#steps.splice(0, this.#steps.length, ...taken);
-            break;
-          }
+          if (!this.#take(step)) continue;
+          this.#steps.push(step);
+          const queues = place.queues.with(q, queue.slice(at + 1));
+          if (search({ next, queues, steps: [...place.steps, step] }, isFree)) return true;
+          this.#books = before;
+          this.#steps.splice(0, this.#steps.length, ...taken);
+          if (!isFree) return false;
+          break;
         }
       }
       return false;
     };
-    if (search(0, [...queues.values()].map(() => 0), [])) {
-      this.#guessed += dump.seq - from - groups.length;
-      return this.#books;
+    const begin = { next: 0, steps: [] };
+    const [before, taken] = [copyBooks(this.#books), [...this.#steps]];
+    const all = [...queues.values()];
+    for (const [i, order] of [...ordersOf(all), all].entries()) {
+      if (search({ ...begin, queues: order }, i === factorial(all.length))) {
+        this.#guessed += dump.seq - from - groups.length;
+        return this.#books;
+      }
+      this.#books = copyBooks(before);
+      this.#steps.splice(0, this.#steps.length, ...taken);
     }
     const sent = unanswered.length;
     throw new Violation(
       `nothing that was sent (${sent}) explains seq ${dump.seq} after ${from}: ${why}`,
       this.#replayed,
     );
+  }
+
+  #note({ script, args, operation }: Asked, answer: string, epoch: number, seq: number, detail: unknown) {
+    const add = (id: string, what: string): void => {
+      this.trace.set(id, [...(this.trace.get(id) ?? []), `${what} ${epoch}:${seq}`]);
+    };
+    if (operation?.verb === 'reap' && answer === 'SWEPT') {
+      operation.request.forEach((id, i) => add(id, `reap ${(detail as string[][])[i]?.[0]}`));
+    } else if (operation && script !== 'beat' && script !== 'set_limit') {
+      add(script === 'restore' ? (args[3] ?? '') : (args[2] ?? ''), `${script} ${answer}`);
+    }
   }
 
   #count({ operation }: Asked, answer: string, detail: unknown): void {
@@ -349,6 +386,17 @@ export class WireAuditor {
     const now = `epoch ${books.epoch} seq ${books.seq} ${books.isOpen ? 'open' : 'closed'}`;
     throw new Violation(`expected ${expected} (${now}): ${what}`, this.#replayed);
   }
+}
+
+function ordersOf<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((item, i) =>
+    ordersOf(items.toSpliced(i, 1)).map((rest) => [item, ...rest]),
+  );
+}
+
+function factorial(n: number): number {
+  return n < 2 ? 1 : n * factorial(n - 1);
 }
 
 /** When something was done that nobody answered is not known: its lease is as Redis says. */

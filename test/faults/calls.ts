@@ -15,6 +15,8 @@ import { type Gateway, LEASE_MS } from './gateway.js';
 
 /** A call whose client saw its end. */
 export interface Acknowledged {
+  /** Who finalized it, and what came of it. */
+  how: string;
   lines: readonly ReserveLine[];
   actual: Amounts;
 }
@@ -28,6 +30,7 @@ export interface Calls {
 }
 
 const FATES = { finish: 60, release: 10, vanish: 8, linger: 10, twice: 6 };
+const UNSENT = { ...FATES, finish: 0, linger: 0, twice: 0 };
 const VOID_TRIES = 100;
 
 /** One call, or one change of a limit. Resolves whatever the ledger says. */
@@ -110,12 +113,12 @@ interface Ending {
 
 async function end(gateway: Gateway, calls: Calls, call: Ending): Promise<void> {
   const { id, isSent } = call;
-  const fate = calls.random.weighted(FATES);
+  // Nothing that was not sent is ever booked.
+  const fate = calls.random.weighted(isSent ? FATES : UNSENT);
   if (fate === 'vanish') return;
   gateway.end(id);
   if (fate === 'release') {
     if (isSent) gateway.spool.released(id);
-    calls.sent.delete(id);
     await gateway.ledger.release(id);
     return;
   }
@@ -124,7 +127,9 @@ async function end(gateway: Gateway, calls: Calls, call: Ending): Promise<void> 
   const actual = { ...calls.world.amounts(), concurrency: 0 };
   const event = await finalize(gateway, call, actual);
   if (event) await gateway.spool.ended(event, event.unbooked ? 'fsync' : 'written');
-  calls.acknowledged.set(id, { lines: call.lines, actual });
+  const { kind, epoch, seq, unbooked } = event ?? {};
+  const how = `${gateway.owner} ${fate} ${event ? `${kind} ${epoch} ${seq} ${unbooked}` : 'again'}`;
+  calls.acknowledged.set(id, { lines: call.lines, actual, how });
   if (fate === 'twice') await gateway.ledger.finalize(requestOf(call, actual));
 }
 
@@ -141,7 +146,8 @@ async function finalize(
 ): Promise<UsageEvent | undefined> {
   const request = requestOf(call, actual);
   const reply: FinalizeReply | undefined = await ledger.finalize(request).catch(toleratedAway);
-  if (reply?.answer === 'FINALIZED' || reply?.answer === 'LATE_FINALIZE') return reply.event;
+  if (reply?.answer === 'FINALIZED') return reply.event;
+  if (reply?.answer === 'LATE_FINALIZE') return { ...reply.event!, actual };
   if (reply?.answer === 'ALREADY_FINALIZED') return undefined;
   const lines = call.lines.map(({ envelope, label, unit }) => ({
     ...{ e: envelope, l: label, u: unit, a: actual[unit], o: 0 },

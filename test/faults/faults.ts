@@ -76,22 +76,25 @@ async function strike(
   await run.untilOpen();
 }
 
-// Somebody deletes what a finalize needs of every open hold, and puts it back a little later.
+// Somebody deletes what a finalize needs of every hold there is, and puts it back a little later.
 async function damage(run: FaultRun): Promise<void> {
   const { auditor, keys } = run;
   const { redis } = run.server;
-  await run.look();
-  const ids = (await redis.command('zrange', keys.leases, '0', '-1')) as string[];
-  const texts = (await redis.pipeline(
-    ids.map((id) => ['hget', keys.reservation(id), 'lines'] as const),
-  )) as (string | null)[];
-  for (const id of ids) auditor.damaged.add(id);
-  await redis.pipeline(ids.map((id) => ['hdel', keys.reservation(id), 'lines'] as const));
-  await wait(run.random.whole(150, 300));
-  for (const [i, id] of ids.entries()) {
-    const text = texts[i];
+  const texts = new Map<string, string>();
+  const untilMs = performance.now() + run.random.whole(150, 300);
+  while (performance.now() < untilMs) {
+    for (const id of (await redis.command('zrange', keys.leases, '0', '-1')) as string[]) {
+      if (texts.has(id)) continue;
+      const text = (await redis.command('hget', keys.reservation(id), 'lines')) as string | null;
+      if (text === null) continue;
+      texts.set(id, text);
+      auditor.damaged.add(id);
+      await redis.command('hdel', keys.reservation(id), 'lines');
+    }
+  }
+  for (const [id, text] of texts) {
     const isThere = await redis.command('exists', keys.reservation(id));
-    if (isThere && text != null) await redis.command('hset', keys.reservation(id), 'lines', text);
+    if (isThere) await redis.command('hset', keys.reservation(id), 'lines', text);
   }
   await run.look();
 }

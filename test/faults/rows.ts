@@ -26,18 +26,21 @@ export async function rowsAgainst(
   });
   const byId = new Map<string, Row[]>();
   for (const row of rows) byId.set(row.id, [...(byId.get(row.id) ?? []), row]);
-  for (const [id, { lines, actual }] of calls.acknowledged) {
+  for (const [id, { lines, actual, how }] of calls.acknowledged) {
     const own = byId.get(id) ?? [];
     const bases = own.filter(({ kind }) => kind === 'base').length;
-    if (bases !== 1) wrong.push(`ACK: ${id} has ${bases} base rows`);
-    if (own.length - bases > 1) wrong.push(`ONCE: ${id} has ${own.length} rows`);
+    if (own.length === 0) wrong.push(`ACK: ${id} (${how}) has no row`);
+    if (bases > 1 || own.length - bases > 1) wrong.push(`ONCE: ${id} has ${own.length} rows`);
     const sums = new Map<string, number>();
     for (const { e, l, a } of own.flatMap((row) => row.lines)) {
       sums.set(`${e} ${l}`, (sums.get(`${e} ${l}`) ?? 0) + a);
     }
     for (const { envelope, label, unit } of lines) {
       const sum = sums.get(`${envelope} ${label}`);
-      if (sum !== actual[unit]) wrong.push(`${id}: ${sum} in ${envelope}, not ${actual[unit]}`);
+      if (sum !== actual[unit]) {
+        const kinds = own.map((row) => row.kind).join(' ');
+        wrong.push(`${id} (${how}; ${kinds}): ${sum} in ${envelope}, not ${actual[unit]}`);
+      }
     }
   }
   for (const [id, own] of byId) {

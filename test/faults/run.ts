@@ -162,6 +162,7 @@ export class FaultRun {
 
   /** Kills Redis under way, lets `meanwhile` happen to what is on disk, and looks what came back. */
   async crash(meanwhile: () => void): Promise<void> {
+    await this.server.isSettled();
     await this.server.kill();
     await Promise.all(this.gateways.map(({ proxy }) => proxy.close()));
     meanwhile();
@@ -277,7 +278,7 @@ export class FaultRun {
     const [first] = this.gateways as [Gateway];
     for (;;) {
       for (const gateway of this.gateways) await tolerated(gateway.sweep());
-      const held = (await first.ledger.state()).held;
+      const held = (await first.ledger.state().catch(() => undefined))?.held ?? 1;
       const kept = this.gateways.reduce((sum, { spool }) => sum + spool.state().pendingEvents, 0);
       const waiting = Number(await this.server.redis.command('xlen', this.keys.outbox));
       if (held + kept + waiting === 0) break;
@@ -296,7 +297,13 @@ export class FaultRun {
     const { rows, wrong } = await rowsAgainst(database, first.ledger, { acknowledged, sent });
     const dead = this.gateways.flatMap((gateway) => gateway.dead());
     if (dead.length > 0) wrong.push(`SQL would not take ${JSON.stringify(dead[0])}`);
-    if (wrong.length > 0) throw new Violation(wrong.slice(0, 5).join('\n'), 0);
+    if (wrong.length > 0) {
+      const traced = wrong.slice(0, 5).map((one) => {
+        const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(one)?.[0] ?? '';
+        return `${one}: ${this.auditor.trace.get(id)?.join(', ')}`;
+      });
+      throw new Violation(traced.join('\n'), 0);
+    }
     const { replayed, guessed } = this.auditor.figures;
     return {
       counts: this.auditor.counts,

@@ -3,6 +3,7 @@
 
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { realClock } from '#src/drivers/clock.js';
 import { openRedis, type Redis } from '#src/drivers/redis.js';
 import type { Random } from '../model/random.js';
@@ -34,6 +35,15 @@ export class RedisOnTrial {
     return this.#redis;
   }
 
+  /** Redis is not writing its log anew. */
+  async isSettled(): Promise<void> {
+    for (;;) {
+      const text = String(await this.#redis.command('info', 'persistence'));
+      if (!/aof_rewrite_(in_progress|scheduled):1/.test(text)) return;
+      await wait(5);
+    }
+  }
+
   async kill(): Promise<void> {
     await this.#redis.close();
     await this.#server.kill();
@@ -47,7 +57,8 @@ export class RedisOnTrial {
   /** What Redis would find after a crash that tore its log off, mostly near the end. */
   cut(random: Random): void {
     const folder = join(this.#folder, 'appendonlydir');
-    const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'))!;
+    const files = readdirSync(folder).filter((name) => name.endsWith('.incr.aof'));
+    const file = files.sort((a, b) => numberOf(b) - numberOf(a))[0]!;
     const { size } = statSync(join(folder, file));
     const least = random.chance(0.75) ? Math.max(0, size - TAIL_BYTES) : 0;
     truncateSync(join(folder, file), random.whole(least, size));
@@ -64,6 +75,10 @@ export class RedisOnTrial {
   resume(): void {
     process.kill(this.#server.pid, 'SIGCONT');
   }
+}
+
+function numberOf(file: string): number {
+  return Number(/\.(\d+)\.incr/.exec(file)?.[1]);
 }
 
 async function reach(url: string): Promise<Redis> {

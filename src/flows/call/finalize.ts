@@ -51,7 +51,9 @@ async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   if (reply.answer === 'FINALIZED' || reply.answer === 'LATE_FINALIZE') {
     if (reply.answer === 'LATE_FINALIZE') deps.log.warn({ id }, 'booked after it was reaped');
     const { custodian, balances } = reply;
-    return { event: reply.event, custodian, balances, reading };
+    // The row of the reap may be lost before it is written: then this is all there is.
+    const booked = reply.event?.kind === 'late' ? { ...reply.event, actual } : reply.event;
+    return { event: booked, custodian, balances, reading };
   }
   if (reply.answer === 'ALREADY_FINALIZED') {
     deps.log.error({ id }, 'a call was finalized twice; the first amount stays');

@@ -27,8 +27,12 @@ export interface Custody extends Repeated {
 
 const BATCH_MAX = 500;
 
+/** Events that were booked again, by id and kind, and where their rows come from. */
+type Again = Map<string, Watermark>;
+
 export function createCustody(options: CustodyOptions): Custody {
   const { spool, ledger, usage, clock, log, everyMs } = options;
+  const again: Again = new Map();
   const round = async (): Promise<void> => {
     const { open, epoch } = await ledger.state();
     // While it is being rebuilt, the rebuild itself takes what is here.
@@ -38,10 +42,13 @@ export function createCustody(options: CustodyOptions): Custody {
       if (batch.events.length === 0) return;
       const mark = await usage.watermark();
       const safe: UsageEvent[] = [];
+      let isFirst = true;
       for (const event of batch.events) {
-        if (!(await isSafe(options, event, epoch, mark))) break;
-        safe.push(event);
+        // What waits must not keep those behind it from being booked.
+        isFirst = (await isSafe(options, again, event, epoch, mark)) && isFirst;
+        if (isFirst) safe.push(event);
       }
+      for (const { id, kind } of safe) again.delete(`${id} ${kind}`);
       if (safe.length > 0) spool.drained({ events: safe });
       if (safe.length < batch.events.length) return;
     }
@@ -51,13 +58,24 @@ export function createCustody(options: CustodyOptions): Custody {
 
 async function isSafe(
   { ledger, usage, log }: CustodyOptions,
+  again: Again,
   event: UsageEvent,
   epoch: number,
   mark: Watermark,
 ): Promise<boolean> {
   const isLost = event.unbooked || event.epoch < epoch;
-  if (!isLost) return event.epoch === mark.epoch && event.seq <= mark.seq;
-  const outcome = await rebook(ledger, usage, event);
-  if (outcome === 'adjusted') log.warn({ id: event.id }, 'an event was booked again by an adjust');
-  return true;
+  if (!isLost) return isPassed(mark, event);
+  const key = `${event.id} ${event.kind}`;
+  const booked = again.get(key);
+  if (booked?.epoch === epoch) return isPassed(mark, booked);
+  const { what, ...place } = await rebook(ledger, usage, event);
+  if (what === 'booked') {
+    again.set(key, place as Watermark);
+    log.warn({ id: event.id }, 'an event was booked again');
+  }
+  return what === 'recorded';
+}
+
+function isPassed(mark: Watermark, { epoch, seq }: Watermark): boolean {
+  return epoch === mark.epoch && seq <= mark.seq;
 }

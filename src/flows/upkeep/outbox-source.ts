@@ -13,7 +13,8 @@ export interface OutboxSourceOptions {
   /** How soon an empty outbox is looked at again. */
   pollMs: number;
   leaseMs: number;
-  onAcknowledgeFailed: (error: unknown) => void;
+  /** What could not be done now and is done later, or by another. */
+  onTrouble: (error: unknown) => void;
 }
 
 const WORKER = 'drain';
@@ -53,14 +54,15 @@ export function createOutboxSource(options: OutboxSourceOptions): DrainSource & 
     drained(batch) {
       pending = 0;
       // What could not be acknowledged is read once more, and found in SQL.
-      outbox.acknowledge(places.get(batch) ?? []).catch(options.onAcknowledgeFailed);
+      outbox.acknowledge(places.get(batch) ?? []).catch(options.onTrouble);
     },
     onEvent(callback) {
       wake = callback;
     },
     state: () => ({ pendingEvents: pending, pendingBytes: 0, full: false }),
     async close() {
-      if (lease) await leases.release(lease);
+      // One that cannot be given up ends by itself.
+      if (lease) await leases.release(lease).catch(options.onTrouble);
       lease = undefined;
     },
   };

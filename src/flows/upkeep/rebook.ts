@@ -1,67 +1,51 @@
 // Books an event that the ledger does not have: its end could not be told while the ledger was
-// away, or it was booked in an epoch that is lost. What SQL knows decides (ledger.md 12): a row
-// that a finalize wrote, nothing is missing; a row that a reap wrote, the difference is; no row,
-// all of it is. The adjust writes its event to the outbox like any other.
+// away, or it was booked in an epoch that is lost. What the rows lack of it is booked by an adjust,
+// whose event comes into SQL by the outbox like any other; until then the spool keeps it.
 
-import type { BookedLine } from '../../core/line.js';
+import type { Amounts } from '../../core/amount.js';
 import type { UsageEvent } from '../../core/usage-event.js';
 import { type Ledger, LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import type { UsageStore } from '../../stores/usage/usage.js';
+import { unrecorded } from './unrecorded.js';
 
-export type Rebooked = 'finalized' | 'known' | 'adjusted';
+export interface Rebooked {
+  /** `recorded`: the rows have it; `booked`: the outbox has it; `awaited`: it has to come. */
+  what: 'recorded' | 'booked' | 'awaited';
+  /** With `booked`: once SQL's watermark has passed this, the rows have it. */
+  epoch?: number;
+  seq?: number;
+}
 
-/** Idempotent by the event's id. Rejects with LedgerUnavailable: try again later. */
+/** Idempotent by the event's id and kind. Rejects with LedgerUnavailable: try again later. */
 export async function rebook(
   ledger: Ledger,
   usage: UsageStore,
   event: UsageEvent,
 ): Promise<Rebooked> {
-  const { id, stub, reading, kind } = event;
+  const missing = unrecorded(event, await usage.rows(event.id));
+  if (!missing) return { what: 'recorded' };
+  const { id, stub, reading } = event;
   if (event.unbooked) {
     const told = { id, stub, ...(reading && { reading }) };
-    const { answer } = await ledger.finalize({ id, actual: amountsOf(event), event: told });
-    if (answer === 'FINALIZED' || answer === 'LATE_FINALIZE') return 'finalized';
-    if (answer === 'ALREADY_FINALIZED') return 'known';
-    if (answer !== 'UNKNOWN') throw new LedgerUnavailable(answer);
+    const reply = await ledger.finalize({ id, actual: amountsOf(event), event: told });
+    if (reply.event) return { what: 'booked', epoch: reply.event.epoch, seq: reply.event.seq };
+    if (reply.answer === 'ALREADY_FINALIZED') return { what: 'awaited' };
+    if (reply.answer !== 'UNKNOWN') throw new LedgerUnavailable(reply.answer);
   }
-  const rows = await usage.rows(id);
-  const same = rows.find((row) => row.kind === kind);
-  const wasReaped = same?.outcome === 'reaped' && event.reading !== undefined;
-  if (same && (!wasReaped || rows.some((row) => row.kind === 'late'))) return 'known';
-  const lines = (same ? difference(event.lines, same.lines) : event.lines).map((line) => ({
-    envelope: line.e,
-    label: line.l,
-    unit: line.u,
-    amount: line.a,
-  }));
-  const {
-    unbooked: _unbooked,
-    lines: _lines,
-    seq: _seq,
-    epoch: _epoch,
-    atMs: _at,
-    ...rest
-  } = event;
-  const { answer } = await ledger.adjust({
-    id,
-    lines,
-    event: { ...rest, kind: same ? 'late' : kind },
+  const { unbooked: _unbooked, lines, seq: _seq, epoch: _epoch, atMs: _at, ...rest } = missing;
+  const reply = await ledger.adjust({
+    // A call may have both: what a reap charged, and what it came to in the end.
+    id: rest.kind === 'base' ? id : `${id}/${rest.kind}`,
+    lines: lines.map(({ e, l, u, a }) => ({ envelope: e, label: l, unit: u, amount: a })),
+    event: rest,
   });
-  if (answer !== 'ADJUSTED' && answer !== 'EXISTS') throw new LedgerUnavailable(answer);
-  return 'adjusted';
+  if (reply.event) return { what: 'booked', epoch: reply.event.epoch, seq: reply.event.seq };
+  if (reply.answer !== 'EXISTS') throw new LedgerUnavailable(reply.answer);
+  return { what: 'awaited' };
 }
 
-function amountsOf(event: UsageEvent) {
+function amountsOf({ lines }: UsageEvent): Amounts {
   const amounts = { nano_usd: 0, tokens: 0, requests: 0, concurrency: 0 };
-  for (const { u, a } of event.lines) amounts[u] = a;
+  for (const { u, a } of lines) amounts[u] = a;
   return amounts;
-}
-
-function difference(lines: readonly BookedLine[], before: readonly BookedLine[]): BookedLine[] {
-  const had = new Map(before.map((line) => [`${line.e} ${line.l}`, line.a]));
-  return lines.map((line) => ({
-    ...line,
-    a: line.a - (had.get(`${line.e} ${line.l}`) ?? 0),
-    o: 0,
-  }));
 }

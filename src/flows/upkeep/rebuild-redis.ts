@@ -1,10 +1,11 @@
 // Brings a lost ledger back from SQL (ledger.md 14). Whoever gets the lock begins a new epoch, in
-// which admission is closed; every gateway that lives drains its spool into SQL and puts its holds
-// back; only then the totals are read and admission opens. Nothing is added beside the totals: an
-// event is either in them, or is booked again later by an adjust.
+// which nothing is held or booked; every gateway that lives drains its spool into SQL; then the
+// totals are read and put back, then every gateway's holds, and admission opens. Nothing is added
+// beside the totals: an event is either in them, or is booked again later by an adjust.
 
 import type { Clock } from '../../core/clock.js';
 import type { Log } from '../../core/log.js';
+import type { UsageEvent } from '../../core/usage-event.js';
 import type { Gateways } from '../../stores/gateways.js';
 import {
   type Ledger,
@@ -16,6 +17,7 @@ import type { DrainSource } from '../../stores/spool.js';
 import type { Recorder } from '../../stores/usage/recorder.js';
 import type { UsageStore } from '../../stores/usage/usage.js';
 import { type Repeated, repeat } from './repeat.js';
+import { unrecorded } from './unrecorded.js';
 
 /** What only a ledger that can be lost offers. */
 export interface LosableLedger extends Ledger {
@@ -54,68 +56,109 @@ const WAIT_MS = 100;
 export function createRebuilder(options: RebuilderOptions): Rebuilder {
   const { ledger, usage, gateways, clock, log, everyMs, owner, host } = options;
   let answered = 0;
+  // Twice an epoch: the spool is drained, and, once the totals are back, so are the holds.
   const answer = async (epoch: number): Promise<void> => {
-    if (answered >= epoch) return;
-    await drainSpool(options);
-    for (const hold of options.holds()) await restore(ledger, { what: 'hold', hold });
-    answered = epoch;
+    if (answered < drainedIn(epoch)) {
+      await drainSpool(options);
+      answered = drainedIn(epoch);
+    }
+    if (answered < heldIn(epoch) && (await gateways.furthest()) >= heldIn(epoch)) {
+      await restoreHolds(options);
+      answered = heldIn(epoch);
+    }
+    await gateways.seen(owner, host, answered);
+  };
+  const rebuild = async (): Promise<void> => {
+    const before = await ledger.state();
+    if (before.open) return;
+    const mark = await usage.watermark();
+    const epoch = Math.max(before.epoch, mark.epoch) + 1;
+    log.warn({ epoch, found: before.epoch }, 'the ledger was lost: it is rebuilt from the rows');
+    await usage.raiseWatermark({ epoch, seq: 0 });
+    await ledger.beginEpoch(epoch);
+    await answer(epoch);
+    await othersAnswered(options, drainedIn(epoch));
+    const totals = await restoreTotals(options);
+    await restoreHolds(options);
+    answered = heldIn(epoch);
+    await gateways.seen(owner, host, answered);
+    await othersAnswered(options, heldIn(epoch));
+    await ledger.openAdmission(epoch);
+    log.info({ epoch, totals }, 'the ledger is rebuilt; admission is open');
   };
   const look = async (): Promise<void> => {
     const mark = await usage.watermark();
     ledger.witness(mark.epoch, mark.seq);
     const state = await ledger.state();
-    if (state.open) answered = Math.max(answered, state.epoch);
-    else {
-      if (state.epoch > 0) await answer(state.epoch);
-      await gateways.exclusively(() => rebuild(options, answer));
+    if (state.open) {
+      answered = Math.max(answered, heldIn(state.epoch));
+      return gateways.seen(owner, host, answered);
     }
-    await gateways.seen(owner, host, answered);
+    if (state.epoch > 0) await answer(state.epoch);
+    else await gateways.seen(owner, host, answered);
+    await gateways.exclusively(rebuild);
   };
   return { look, ...repeat({ clock, log, everyMs, name: 'the rebuild' }, look) };
 }
 
-async function rebuild(
-  options: RebuilderOptions,
-  answer: (epoch: number) => Promise<void>,
-): Promise<void> {
-  const { ledger, usage, log } = options;
-  const before = await ledger.state();
-  if (before.open) return;
-  const mark = await usage.watermark();
-  const epoch = Math.max(before.epoch, mark.epoch) + 1;
-  log.warn({ epoch, found: before.epoch }, 'the ledger was lost: it is rebuilt from the rows');
-  await usage.raiseWatermark({ epoch, seq: 0 });
-  await ledger.beginEpoch(epoch);
-  await answer(epoch);
-  await othersAnswered(options, epoch);
-  while ((await options.outboxDepth()) > 0) await pause(options.clock);
-  const totals = await usage.totals(ledger.nowMs() - options.rateKeptMs);
+const drainedIn = (epoch: number): number => 2 * epoch;
+const heldIn = (epoch: number): number => 2 * epoch + 1;
+
+/** Every spool is drained; what is left of the outbox is drained by whoever has that lease. */
+async function restoreTotals({
+  ledger,
+  usage,
+  outboxDepth,
+  clock,
+  rateKeptMs,
+}: RebuilderOptions): Promise<number> {
+  while ((await outboxDepth()) > 0) await pause(clock);
+  const totals = await usage.totals(ledger.nowMs() - rateKeptMs);
   for (const { envelope, label, unit, committed, overrun, adjusted } of totals) {
     const counters = { committed: Math.max(0, committed), overrun: Math.max(0, overrun), adjusted };
     await restore(ledger, { what: 'counters', envelope, label, unit, ...counters });
   }
-  await ledger.openAdmission(epoch);
-  log.info({ epoch, totals: totals.length }, 'the ledger is rebuilt; admission is open');
+  return totals.length;
+}
+
+// A call that was reaped before the ledger was lost has its row, and is no hold any more although
+// its gateway does not know that yet.
+async function restoreHolds({ ledger, usage, holds }: RebuilderOptions): Promise<void> {
+  for (const hold of holds()) {
+    const rows = await usage.rows(hold.id);
+    if (rows.length === 0) await restore(ledger, { what: 'hold', hold });
+  }
 }
 
 // A gateway that does not answer for a lease is gone, and so are its holds: its spool is booked
 // again by whoever opens it.
-async function othersAnswered(options: RebuilderOptions, epoch: number): Promise<void> {
+async function othersAnswered(options: RebuilderOptions, step: number): Promise<void> {
   const { gateways, clock, owner, leaseMs } = options;
   const untilMs = clock.elapsedMs() + leaseMs;
   while (clock.elapsedMs() < untilMs) {
-    const missing = await gateways.missing(epoch, leaseMs);
+    const missing = await gateways.missing(step, leaseMs);
     if (missing.every((id) => id === owner)) return;
     await pause(clock);
   }
 }
 
-async function drainSpool({ spool, recorder }: RebuilderOptions): Promise<void> {
+async function drainSpool({ spool, recorder, usage }: RebuilderOptions): Promise<void> {
   for (;;) {
-    const batch = await spool.next(BATCH_MAX);
-    if (batch.events.length === 0) return;
-    await recorder.record(batch.events);
-    spool.drained(batch);
+    const { events } = await spool.next(BATCH_MAX);
+    if (events.length === 0) return;
+    // What was booked as a whole has no other row; of the rest a reap may have written one.
+    const isPlain = ({ kind, unbooked }: UsageEvent): boolean => kind === 'base' && !unbooked;
+    await recorder.record(events.filter(isPlain));
+    for (const event of events.filter((one) => !isPlain(one))) {
+      // The drain of the outbox goes on meanwhile and may be first with the row of a reap.
+      for (;;) {
+        const missing = unrecorded(event, await usage.rows(event.id));
+        if (!missing) break;
+        const { inserted, setAside } = await recorder.record([missing]);
+        if (inserted + setAside > 0) break;
+      }
+    }
+    spool.drained({ events });
   }
 }
 

@@ -6,6 +6,7 @@
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
 import type { Redis } from '../../drivers/redis.js';
+import { RedisUnavailable } from '../../drivers/redis-errors.js';
 import type { Scripts } from '../../drivers/scripts.js';
 import { type LedgerKeys, ledgerKeys } from './keys.js';
 import type { Ledger } from './ledger.js';
@@ -73,6 +74,7 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
       await admit(parts, 'begin', epoch);
       parts.pinned.clear();
       await clear(parts);
+      await rewriteLog(redis);
     },
     async counters(cursor) {
       const page = await counterPage(parts, cursor);
@@ -109,6 +111,20 @@ async function admit(
   const raw = await wire.send('admission', [keys.state], [how, `${epoch}`]);
   assert(raw.answer === 'DONE', `admission: ${how} in epoch ${epoch}: ${raw.answer}`);
   if (how !== 'close') wire.enter(raw.epoch, raw.seq);
+}
+
+// A log that was torn inside a script's transaction keeps the torn half, and Redis would carry that
+// out at its next start, closed by the end of a later one. What is gone is not worth keeping.
+async function rewriteLog(redis: Redis): Promise<void> {
+  try {
+    const texts = await redis.onMasters('info', 'persistence');
+    if (texts.some((text) => String(text).includes('aof_enabled:1'))) {
+      await redis.onMasters('bgrewriteaof');
+    }
+  } catch (error) {
+    // Not permitted, or under way already: a rebuild must not fail by it.
+    if (!(error instanceof RedisUnavailable)) throw error;
+  }
 }
 
 // By SCAN, because tombstones are in no index; writes of the epoch before are fenced off already.
