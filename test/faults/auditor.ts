@@ -3,8 +3,8 @@
 // Redis did and had no time to answer is found by trying; what it has forgotten is taken back to
 // the very mutation up to which it remembers.
 
-import { type Books, copyBooks, newBooks } from '../model/books.js';
 import { Violation } from '../model/auditor.js';
+import { type Books, copyBooks, newBooks } from '../model/books.js';
 import type { Asked, ReadCommand } from './commands.js';
 import type { Dump } from './dump.js';
 import { differences, expectedAnswer, isExcused, type Spoken, wrongIn } from './expected.js';
@@ -299,7 +299,9 @@ export class WireAuditor {
     for (const { connection, asked } of unanswered) {
       queues.set(connection, [...(queues.get(connection) ?? []), asked]);
     }
-    const groups = groupsOf(left.filter(({ epoch, seq }) => epoch === dump.epoch && seq <= dump.seq));
+    const groups = groupsOf(
+      left.filter(({ epoch, seq }) => epoch === dump.epoch && seq <= dump.seq),
+    );
     const from = this.#books.seq;
     let tried = 0;
     let why = '';
@@ -359,12 +361,20 @@ export class WireAuditor {
     );
   }
 
-  #note({ script, args, operation }: Asked, answer: string, epoch: number, seq: number, detail: unknown) {
+  #note(
+    { script, args, operation }: Asked,
+    answer: string,
+    epoch: number,
+    seq: number,
+    detail: unknown,
+  ) {
     const add = (id: string, what: string): void => {
       this.trace.set(id, [...(this.trace.get(id) ?? []), `${what} ${epoch}:${seq}`]);
     };
     if (operation?.verb === 'reap' && answer === 'SWEPT') {
-      operation.request.forEach((id, i) => add(id, `reap ${(detail as string[][])[i]?.[0]}`));
+      for (const [i, id] of operation.request.entries()) {
+        add(id, `reap ${(detail as string[][])[i]?.[0]}`);
+      }
     } else if (operation && script !== 'beat' && script !== 'set_limit') {
       add(script === 'restore' ? (args[3] ?? '') : (args[2] ?? ''), `${script} ${answer}`);
     }
@@ -390,9 +400,7 @@ export class WireAuditor {
 
 function ordersOf<T>(items: readonly T[]): T[][] {
   if (items.length < 2) return [[...items]];
-  return items.flatMap((item, i) =>
-    ordersOf(items.toSpliced(i, 1)).map((rest) => [item, ...rest]),
-  );
+  return items.flatMap((item, i) => ordersOf(items.toSpliced(i, 1)).map((rest) => [item, ...rest]));
 }
 
 function factorial(n: number): number {

@@ -97,9 +97,7 @@ async function grow(
   const { nano_usd, tokens } = world.amounts();
   hold.seen = { ...hold.seen, nano_usd: hold.seen.nano_usd + nano_usd };
   const more = { ...NOTHING, nano_usd, tokens };
-  const reply = await ledger
-    .extend({ id: hold.id, more, leaseMs: LEASE_MS })
-    .catch(toleratedAway);
+  const reply = await ledger.extend({ id: hold.id, more, leaseMs: LEASE_MS }).catch(toleratedAway);
   if (reply?.answer !== 'EXTENDED') return;
   hold.lines = hold.lines.map((line) => ({ ...line, amount: line.amount + more[line.unit] }));
 }

@@ -122,7 +122,12 @@ function counterOf(key: string, args: readonly string[]): Restored {
   const [committed, overrun, adjusted] = args.slice(3, 6).map(Number) as [number, number, number];
   const unit = UNIT_OF[args[6] ?? '']!;
   const rest = { unit, committed, overrun, adjusted };
-  return { what: 'counters', envelope: args[8] ?? '', label: key.slice(key.lastIndexOf('|') + 1), ...rest };
+  return {
+    what: 'counters',
+    envelope: args[8] ?? '',
+    label: key.slice(key.lastIndexOf('|') + 1),
+    ...rest,
+  };
 }
 
 function placesOf(keys: number, args: readonly string[]): number[] {

@@ -2,7 +2,7 @@
 // model, behind the fence, in the words of the scripts.
 
 import type { Amounts } from '#src/core/amount.js';
-import { type Books, accountOf } from '../model/books.js';
+import { accountOf, type Books } from '../model/books.js';
 import { type LineKey, type Prediction, predict } from '../model/predict.js';
 import type { Asked } from './commands.js';
 import type { Dump } from './dump.js';
@@ -41,9 +41,7 @@ export function expectedAnswer(
     const running = books.running.get(id);
     if (!running) return false;
     const told = (spoken?.detail as string[][] | undefined)?.[i]?.[0];
-    return (
-      asked.places?.[i] !== running.lines.length || (damaged.has(id) && told === 'NOT_DUE')
-    );
+    return asked.places?.[i] !== running.lines.length || (damaged.has(id) && told === 'NOT_DUE');
   };
   const ids = operation.request;
   const unreadable = new Set(ids.filter(isUnreadable));
@@ -118,7 +116,9 @@ function detailOf(
       });
     case 'BEATEN': {
       if (operation?.verb !== 'beat') return undefined;
-      const gone = new Map((told.gone as { id: string; ending: string }[]).map((one) => [one.id, one]));
+      const gone = new Map(
+        (told.gone as { id: string; ending: string }[]).map((one) => [one.id, one]),
+      );
       return operation.request.beats.map(({ id }) => gone.get(id)?.ending ?? '');
     }
     case 'SET': {

@@ -2,11 +2,11 @@
 // day, and beside it what the product puts there: spool, custody, drain, rebuild, reaper, beat.
 
 import { join } from 'node:path';
+import { composeCustody, type OpenCustody } from '#src/compose-custody.js';
+import type { Config } from '#src/config.js';
 import type { Amounts } from '#src/core/amount.js';
 import type { Clock } from '#src/core/clock.js';
 import type { Log } from '#src/core/log.js';
-import { composeCustody, type OpenCustody } from '#src/compose-custody.js';
-import type { Config } from '#src/config.js';
 import { realClock } from '#src/drivers/clock.js';
 import type { Database } from '#src/drivers/database.js';
 import { openRedis } from '#src/drivers/redis.js';
@@ -21,7 +21,7 @@ import type { SpoolLog } from '#src/stores/spool-log.js';
 import { createUsageStore } from '#src/stores/usage/usage.js';
 import { openTestSpool } from '../support/upkeep.js';
 import { testRecorder } from '../support/usage.js';
-import type { Proxy } from './proxy.js';
+import type { WireProxy } from './proxy.js';
 
 export const LEASE_MS = 200;
 const BEAT_MS = 50;
@@ -30,7 +30,7 @@ const PROBE_MS = 20;
 
 export interface Parts {
   number: number;
-  proxy: Proxy;
+  proxy: WireProxy;
   scripts: Scripts;
   database: Database;
   folder: string;
@@ -47,7 +47,7 @@ export interface Gateway {
   owner: string;
   ledger: RedisLedger;
   spool: SpoolLog;
-  proxy: Proxy;
+  proxy: WireProxy;
   custody: OpenCustody;
   /** Renews what lives, as the beat does. */
   open(hold: LiveHold): void;

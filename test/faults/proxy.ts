@@ -27,7 +27,7 @@ export interface ProxyOptions {
   overtaken(command: readonly string[]): Promise<void>;
 }
 
-export interface Proxy {
+export interface WireProxy {
   url: string;
   /** Strikes the next command that it may strike; resolves when it has. */
   strike(fault: WireFault): Promise<void>;
@@ -51,7 +51,7 @@ interface Waiting {
 const HOST = '127.0.0.1';
 let connections = 0;
 
-export async function openProxy(options: ProxyOptions): Promise<Proxy> {
+export async function openProxy(options: ProxyOptions): Promise<WireProxy> {
   const armed: Armed[] = [];
   const links = new Set<Link>();
   let isOpen = true;

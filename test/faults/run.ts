@@ -260,7 +260,8 @@ export class FaultRun {
   }
 
   async #untilHeard(operations: number): Promise<void> {
-    const heard = (): number => [...this.auditor.counts.values()].reduce((sum, one) => sum + one, 0);
+    const heard = (): number =>
+      [...this.auditor.counts.values()].reduce((sum, one) => sum + one, 0);
     while (heard() < operations) {
       this.#check();
       await wait(20);

@@ -4,10 +4,12 @@
 import { expect, inject, it } from 'vitest';
 import { openRedisSubject } from '../contract/redis-subject.js';
 import { drive } from './drive.js';
-import { exploreSmallModel } from './small-model.js';
+import { exploreSmallModel, replaySmallModel } from './small-model.js';
+import { openManyOnRedis, openMemory } from './subjects.js';
 
 const OPERATIONS = 20_000;
 const SEED = 20_261_121;
+const DEPTH = 5;
 
 it('20,000 random operations on Redis are answered and counted as predicted', async () => {
   const subject = await openRedisSubject({ urls: [inject('redisUrl')] });
@@ -20,7 +22,14 @@ it('20,000 random operations on Redis are answered and counted as predicted', as
   }
 }, 120_000);
 
-it('two envelopes and three reservations on Redis are right in every state of two steps', async () => {
-  const report = await exploreSmallModel(() => openRedisSubject({ urls: [inject('redisUrl')] }), 2);
-  expect(report.states).toBeGreaterThan(30);
+it('every step from every state of the small model is right on Redis, to depth five', async () => {
+  const { paths, edges } = await exploreSmallModel(openMemory, DEPTH);
+  const { open, close } = await openManyOnRedis(inject('redisUrl'));
+  try {
+    const replayed = await replaySmallModel(open, paths, { leaseMs: 400, atOnce: 128 });
+    expect(replayed.edges).toBe(edges);
+    expect(edges).toBeGreaterThan(10_000);
+  } finally {
+    await close();
+  }
 }, 120_000);

@@ -9,7 +9,8 @@ import type { OpenSubject, Subject } from '../contract/subject.js';
 import { Auditor } from './auditor.js';
 import { call, type Operation } from './history.js';
 
-export const LEASE_MS = 200;
+const LEASE_MS = 200;
+const PREFIX = 'limit:s';
 
 /** A step is a call, or letting every lease run out. */
 export type SmallStep = { name: string } & (
@@ -22,6 +23,8 @@ export interface SmallModelReport {
   /** Steps tried, from every state but those of the last depth. */
   edges: number;
   byDepth: number[];
+  /** The way to each state from which steps were tried, by their names. */
+  paths: readonly (readonly string[])[];
 }
 
 /** A ledger that was brought somewhere, and the auditor who saw it go there. */
@@ -33,7 +36,7 @@ interface Place {
 const LABEL = 'ever';
 
 /** Two envelopes with room for two of the three, called `prefix-a` and `prefix-b`. */
-export function smallSteps(prefix: string): SmallStep[] {
+export function smallSteps(prefix: string, leaseMs = LEASE_MS): SmallStep[] {
   const line = (envelope: string, amount: number): ReserveLine => ({
     ...{ envelope: `${prefix}-${envelope}`, label: LABEL, unit: 'nano_usd', amount },
     ...{ limit: 5, mode: 'block', version: 1 },
@@ -45,20 +48,20 @@ export function smallSteps(prefix: string): SmallStep[] {
   ];
   const steps = calls.flatMap(({ id, lines }): SmallStep[] => {
     const name = id.slice(-1);
-    const request = { id, owner: 'g', lines, leaseMs: LEASE_MS, stub: '{}' };
+    const request = { id, owner: 'g', lines, leaseMs, stub: '{}' };
     const sent = { floor: usd(1) };
     const event = { id, stub: {} } as unknown as FinalizeRequest['event'];
     return [
       { name: `reserve ${name}`, operation: { verb: 'reserve', request } },
       {
         name: `extend ${name}`,
-        operation: { verb: 'extend', request: { id, more: usd(1), sent, leaseMs: LEASE_MS } },
+        operation: { verb: 'extend', request: { id, more: usd(1), sent, leaseMs } },
       },
       {
         name: `beat ${name}`,
         operation: {
           verb: 'beat',
-          request: { owner: 'g', leaseMs: LEASE_MS, beats: [{ id, seen: usd(2) }] },
+          request: { owner: 'g', leaseMs, beats: [{ id, seen: usd(2) }] },
         },
       },
       {
@@ -73,7 +76,7 @@ export function smallSteps(prefix: string): SmallStep[] {
   return [
     ...steps,
     { name: 'lower a', operation: { verb: 'setLimits', request: [lower] } },
-    { name: 'wait', waitMs: LEASE_MS },
+    { name: 'wait', waitMs: leaseMs },
   ];
 }
 
@@ -82,9 +85,10 @@ export async function exploreSmallModel(
   open: OpenSubject,
   depth: number,
 ): Promise<SmallModelReport> {
-  const steps = smallSteps('limit:s');
+  const steps = smallSteps(PREFIX);
   const seen = new Set<string>();
-  const report: SmallModelReport = { states: 0, edges: 0, byDepth: [] };
+  const paths: string[][] = [];
+  const report = { states: 0, edges: 0, byDepth: [] as number[], paths };
   const begin = await goTo(open, []);
   seen.add(keyOf(begin));
   await begin.subject.stop();
@@ -95,24 +99,54 @@ export async function exploreSmallModel(
     if (at === depth) break;
     const next: (readonly SmallStep[])[] = [];
     for (const path of level) {
-      let place: Place | undefined;
-      for (const step of steps) {
-        place ??= await goTo(open, path);
-        const changed = await take(place, step);
-        report.edges += 1;
-        // A step that changed nothing leaves its ledger fit for the next one.
-        if (!changed) continue;
+      paths.push(path.map(({ name }) => name));
+      await tryAll(open, steps, path, (place, step) => {
         const key = keyOf(place);
         if (!seen.has(key)) next.push([...path, step]);
         seen.add(key);
-        await place.subject.stop();
-        place = undefined;
-      }
-      await place?.subject.stop();
+      });
+      report.edges += steps.length;
     }
     level = next;
   }
   return report;
+}
+
+/** Goes each of these ways and tries every step at its end, several at once. */
+export async function replaySmallModel(
+  open: OpenSubject,
+  paths: SmallModelReport['paths'],
+  options: { leaseMs: number; atOnce: number },
+): Promise<{ edges: number }> {
+  const steps = smallSteps(PREFIX, options.leaseMs);
+  const byName = new Map(steps.map((step) => [step.name, step]));
+  const left = [...paths];
+  const work = async (): Promise<void> => {
+    for (let path = left.pop(); path; path = left.pop()) {
+      const way = path.map((name) => byName.get(name)!);
+      await tryAll(open, steps, way, () => {});
+    }
+  };
+  await Promise.all(Array.from({ length: options.atOnce }, work));
+  return { edges: paths.length * steps.length };
+}
+
+async function tryAll(
+  open: OpenSubject,
+  steps: readonly SmallStep[],
+  path: readonly SmallStep[],
+  arrived: (place: Place, step: SmallStep) => void,
+): Promise<void> {
+  let place: Place | undefined;
+  for (const step of steps) {
+    place ??= await goTo(open, path);
+    // A step that changed nothing leaves its ledger fit for the next one.
+    if (!(await take(place, step))) continue;
+    arrived(place, step);
+    await place.subject.stop();
+    place = undefined;
+  }
+  await place?.subject.stop();
 }
 
 async function goTo(open: OpenSubject, path: readonly SmallStep[]): Promise<Place> {
