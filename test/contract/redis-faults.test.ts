@@ -1,6 +1,7 @@
 // What Redis does when it is full, stopped, killed, flushed or slow, each on a server of its own.
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, inject, test } from 'vitest';
@@ -183,6 +184,19 @@ describe('a Redis that is killed', () => {
     assert.deepEqual(left.sort(), [state, limits, outbox].sort());
     assert.deepEqual(await counters(ledger, a), { committed: 0, reserved: 0, overrun: 0 });
     assert.equal((await ledger.state()).open, false);
+  });
+});
+
+describe('a Redis whose log was torn', () => {
+  test('writes it anew with a new epoch, so that no torn half is ever carried out', async () => {
+    const folder = join(inject('runFolder'), `faults-log-${process.pid}`);
+    await server.kill();
+    server = await startRedis(folder, ['--appendonly', 'yes'], server.port);
+    const { ledger } = await open();
+    const log = () => readdirSync(join(folder, 'appendonlydir')).sort();
+    const before = log();
+    await ledger.beginEpoch(2);
+    await until(() => !log().some((name) => before.includes(name) && name.includes('.incr.')));
   });
 });
 
