@@ -41,6 +41,8 @@ export interface OpenCustody {
   /** Where the reaper writes what it booked. */
   reaperSpool: Spool;
   drained(): Promise<void>;
+  /** Events that the ledger has booked and that are not rows yet. */
+  waiting(): Promise<number>;
   ready(): Promise<Readiness>;
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ async function embedded(parts: CustodyParts): Promise<OpenCustody> {
     drain,
     reaperSpool: spool,
     drained: () => drain.idle(),
+    waiting: async () => drain.state().pendingEvents,
     ready: () => readiness(parts, drain),
     async close() {
       // What is not drained by then stays in the spool, and the next start drains it.
@@ -122,6 +125,7 @@ async function besideRedis(
     drain,
     reaperSpool: keptElsewhere(spool),
     drained,
+    waiting: outboxDepth,
     ready: () => readiness(parts, drain),
     async close() {
       await Promise.race([drained().catch(() => {}), later(clock, DRAIN_WAIT_MS)]);

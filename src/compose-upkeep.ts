@@ -18,6 +18,7 @@ import { createReconciler } from './flows/upkeep/reconcile.js';
 import { createRetention } from './flows/upkeep/retention.js';
 import { createLimitSync } from './flows/upkeep/sync-limits.js';
 import { tellDrift } from './flows/upkeep/tell-drift.js';
+import { createTurn, type Turn } from './flows/upkeep/turn.js';
 import { watchedEnvelope } from './rules/budget/watched.js';
 import { createBudgetPeriods } from './stores/budget-periods.js';
 import { openDeadEvents } from './stores/dead-events.js';
@@ -51,16 +52,22 @@ export async function composeUpkeep(parts: UpkeepParts) {
   const live = createLiveCalls(beat);
   const custody = await composeCustody({ ...parts, usage, recorder, holds: () => live.holds() });
   directory.onChange((snapshot) => live.endRevoked(snapshot));
-  const reconcile = { ledger, usage, drain: custody.drain, clock, log, ...RECONCILE };
-  const reconciler = createReconciler({ ...reconcile, tell: tellDrift({ ...parts, ledger }) });
+  const turn = turns(parts);
+  const reconciler = createReconciler({
+    ...{ ledger, usage, clock, log, ...RECONCILE, turn: turn('reconcile', RECONCILE.everyMs) },
+    waiting: () => custody.waiting(),
+    tell: tellDrift({ ...parts, ledger }),
+  });
+  const reaped = { ledger, spool: custody.reaperSpool, clock, log, tickMs: reapMs };
+  const limits = { ledger, clock, log, everyMs: MINUTE_MS, ...directory };
   const repeated = [
     beat,
-    createReaper({ ledger, spool: custody.reaperSpool, clock, log, tickMs: reapMs }),
+    createReaper({ ...reaped, turn: turn('reap', reapMs) }),
     reconciler,
     createRetention({ usage, clock, log, ...RETENTION }),
-    createLimitSync({ ledger, clock, log, everyMs: MINUTE_MS, ...directory }),
+    createLimitSync({ ...limits, turn: turn('limits', MINUTE_MS) }),
     deliveryOf(parts),
-    closerOf(parts),
+    closerOf(parts, turn('close', CLOSE_MS)),
   ];
   gauges(parts, { calls: () => beat.size(), drift: () => reconciler.drift() }, custody.drain);
   return {
@@ -79,6 +86,14 @@ export async function composeUpkeep(parts: UpkeepParts) {
   };
 }
 
+// With Redis any number of gateways run the same workers: each round is one gateway's.
+function turns({ opened }: UpkeepParts) {
+  const leases = opened.redis?.leases;
+  return (name: string, everyMs: number): Turn | undefined =>
+    leases && createTurn(leases, name, Math.ceil(everyMs * TURN_SHARE));
+}
+
+const TURN_SHARE = 0.9;
 const RECONCILE = { everyMs: 10_000, windowMs: 10 * MINUTE_MS, totalsMax: 10_000 };
 const RETENTION = {
   everyMs: 6 * 60 * MINUTE_MS,
@@ -121,7 +136,7 @@ function deliveryOf({ config, database, clock, log }: UpkeepParts) {
 
 const DELIVER_MS = 1_000;
 
-function closerOf({ database, directory, opened, clock, log }: UpkeepParts) {
+function closerOf({ database, directory, opened, clock, log }: UpkeepParts, turn?: Turn) {
   return createCloser({
     periods: createBudgetPeriods(database),
     ledger: opened.ledger,
@@ -129,6 +144,7 @@ function closerOf({ database, directory, opened, clock, log }: UpkeepParts) {
     clock,
     log,
     everyMs: CLOSE_MS,
+    turn,
   });
 }
 

@@ -19,6 +19,8 @@ export type Fault = (typeof FAULTS)[number];
 
 const VERBS = ['reserve', 'extend', 'beat', 'finalize', 'release', 'reap', 'set_limit'];
 const STRIKE_WITHIN_MS = 5_000;
+/** So many calls meet a damaged record before it is mended. */
+const CORRUPT_MIN = 12;
 
 /** Resolves when it is over and every gateway is admitted again. */
 export async function inject(run: FaultRun, fault: Fault): Promise<void> {
@@ -81,8 +83,10 @@ async function damage(run: FaultRun): Promise<void> {
   const { auditor, keys } = run;
   const { redis } = run.server;
   const texts = new Map<string, string>();
-  const untilMs = performance.now() + run.random.whole(150, 300);
-  while (performance.now() < untilMs) {
+  const told = (): number => auditor.counts.get('finalize CORRUPT') ?? 0;
+  const enough = told() + CORRUPT_MIN;
+  const untilMs = performance.now() + STRIKE_WITHIN_MS;
+  while (told() < enough && performance.now() < untilMs) {
     for (const id of (await redis.command('zrange', keys.leases, '0', '-1')) as string[]) {
       if (texts.has(id)) continue;
       const text = (await redis.command('hget', keys.reservation(id), 'lines')) as string | null;

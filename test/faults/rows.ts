@@ -1,6 +1,6 @@
 // ACK, ONCE and SUM: the rows of SQL against what clients were told and against the ledger.
 
-import type { Amounts } from '#src/core/amount.js';
+import type { Amounts, Unit } from '#src/core/amount.js';
 import type { Database } from '#src/drivers/database.js';
 import type { Ledger } from '#src/stores/ledger/ledger.js';
 import { assertBooksBalance } from '../support/books.js';
@@ -21,9 +21,10 @@ export async function rowsAgainst(
     'select reservation_id::text as id, kind, lines from token_usage',
   );
   const wrong: string[] = [];
-  await assertBooksBalance(database, ledger).catch((error: Error) => {
+  await assertBooksBalance(database).catch((error: Error) => {
     wrong.push(`SUM: ${error.message.slice(0, 2_000)}`);
   });
+  wrong.push(...(await sumsAgainst(database, ledger)));
   const byId = new Map<string, Row[]>();
   for (const row of rows) byId.set(row.id, [...(byId.get(row.id) ?? []), row]);
   for (const [id, { lines, actual, how }] of calls.acknowledged) {
@@ -49,4 +50,19 @@ export async function rowsAgainst(
     if (!isKnown && !isCorrection) wrong.push(`NO-GHOST: ${id} was never sent and has a row`);
   }
   return { rows: rows.length, wrong };
+}
+
+type Total = { envelope: string; label: string; unit: Unit; committed: number; overrun: number };
+
+/** What the rows come to against what the ledger says, to the unit. */
+async function sumsAgainst(database: Database, ledger: Ledger): Promise<string[]> {
+  const totals = await database.query<Total>(
+    'select envelope_id as envelope, label, unit, committed, overrun from envelope_totals',
+  );
+  const balances = await ledger.balances(totals);
+  return totals.flatMap(({ envelope, label, committed, overrun }, i) => {
+    const [rows, held] = [`${committed} ${overrun}`, balances[i]!];
+    const has = `${held.committed} ${held.overrun}`;
+    return rows === has ? [] : [`SUM: ${envelope} ${label} is ${has}, its rows ${rows}`];
+  });
 }

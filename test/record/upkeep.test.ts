@@ -221,7 +221,8 @@ eachDatabase(
     await database.run('update users set is_admin = true');
     const directory = { snapshot: () => UNKNOWN };
     const reconciler = createReconciler({
-      ...{ ledger, usage, drain, log, clock: realClock },
+      ...{ ledger, usage, log, clock: realClock },
+      waiting: async () => drain.state().pendingEvents,
       ...{ everyMs: 10_000, windowMs: 600_000, totalsMax: 100 },
       tell: tellDrift({ database, directory, ledger }),
     });

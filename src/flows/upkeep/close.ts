@@ -11,6 +11,7 @@ import { periodOf, watchedEnvelope } from '../../rules/budget/watched.js';
 import type { BudgetPeriods, EndedPeriod, PeriodTotal } from '../../stores/budget-periods.js';
 import type { Ledger } from '../../stores/ledger/ledger.js';
 import { type Repeated, repeat } from './repeat.js';
+import type { Turn } from './turn.js';
 
 export interface CloseOptions {
   periods: BudgetPeriods;
@@ -19,6 +20,8 @@ export interface CloseOptions {
   clock: Clock;
   log: Log;
   everyMs: number;
+  /** Where several gateways run it: whose turn it is. */
+  turn?: Turn | undefined;
 }
 
 const BATCH_MAX = 500;
@@ -29,7 +32,7 @@ const WALK_MAX = 400;
 const KEPT_MS = 48 * 3_600_000;
 
 export function createCloser(options: CloseOptions): Repeated & { round(): Promise<void> } {
-  const { periods, clock, log, everyMs } = options;
+  const { periods, clock, log, everyMs, turn } = options;
   const round = async (): Promise<void> => {
     const totals = await periods.unclosed(UNCLOSED_MAX);
     await periods.closeProvisionally(totals.flatMap((total) => ended(options, total)));
@@ -37,7 +40,7 @@ export function createCloser(options: CloseOptions): Repeated & { round(): Promi
     const late = await periods.noteLate();
     if (late > 0) log.warn({ periods: late }, 'something was booked after its period was closed');
   };
-  return { round, ...repeat({ clock, log, everyMs, name: 'the close of periods' }, round) };
+  return { round, ...repeat({ clock, log, everyMs, name: 'the close of periods', turn }, round) };
 }
 
 async function closeForGood({ periods, ledger, log, snapshot }: CloseOptions): Promise<void> {

@@ -10,6 +10,7 @@ import type { Stub, UsageEvent } from '../../core/usage-event.js';
 import type { Ledger } from '../../stores/ledger/ledger.js';
 import type { Spool } from '../../stores/spool.js';
 import { type Repeated, repeat } from './repeat.js';
+import type { Turn } from './turn.js';
 
 export interface ReapOptions {
   ledger: Ledger;
@@ -17,6 +18,8 @@ export interface ReapOptions {
   clock: Clock;
   log: Log;
   tickMs: number;
+  /** Where several gateways run it: whose turn it is. */
+  turn?: Turn | undefined;
 }
 
 export interface ReapResult {
@@ -38,7 +41,7 @@ const NAMED_MAX = 1024;
 const UNKNOWN = 'unknown';
 
 export function createReaper(options: ReapOptions): Reaper {
-  const { clock, log, tickMs } = options;
+  const { clock, log, tickMs, turn } = options;
   // Booked by the ledger and refused by the spool: they must not be lost.
   const unwritten: UsageEvent[] = [];
   const sweep = async () => {
@@ -55,7 +58,7 @@ export function createReaper(options: ReapOptions): Reaper {
     tell(log, byProject);
     return [...byProject.values()].reduce(plus, { reaped: 0, reclaimed: NOTHING });
   };
-  return { sweep, ...repeat({ clock, log, everyMs: tickMs, name: 'the reaper' }, sweep) };
+  return { sweep, ...repeat({ clock, log, everyMs: tickMs, name: 'the reaper', turn }, sweep) };
 }
 
 async function reapBatch(

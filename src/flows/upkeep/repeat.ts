@@ -3,6 +3,7 @@
 
 import type { Clock } from '../../core/clock.js';
 import type { Log } from '../../core/log.js';
+import type { Turn } from './turn.js';
 
 export interface RepeatOptions {
   clock: Clock;
@@ -10,6 +11,8 @@ export interface RepeatOptions {
   everyMs: number;
   /** What is told where it fails: `the reaper`. */
   name: string;
+  /** Absent: no other gateway runs it. */
+  turn?: Turn | undefined;
 }
 
 export interface Repeated {
@@ -19,11 +22,12 @@ export interface Repeated {
 }
 
 export function repeat(options: RepeatOptions, round: () => Promise<unknown>): Repeated {
-  const { clock, log, everyMs, name } = options;
+  const { clock, log, everyMs, name, turn } = options;
   let running: Promise<void> | undefined;
   let cancel: (() => void) | undefined;
   const tick = () => {
-    running ??= round()
+    running ??= (turn ? turn() : Promise.resolve(true))
+      .then((isOurs) => (isOurs ? round() : undefined))
       .then(
         () => undefined,
         (error: unknown) => log.warn({ err: error }, `${name} failed and will try again`),

@@ -10,12 +10,15 @@ import { isTemplate, limitAt } from '../../rules/budget/envelopes.js';
 import { pairEnvelope } from '../../rules/budget/pair-envelope.js';
 import type { Ledger, LimitSetting } from '../../stores/ledger/ledger.js';
 import { type Repeated, repeat } from './repeat.js';
+import type { Turn } from './turn.js';
 
 export interface SyncLimitsOptions {
   ledger: Ledger;
   clock: Clock;
   log: Log;
   everyMs: number;
+  /** Where several gateways run it: whose turn it is. */
+  turn?: Turn | undefined;
   snapshot(): DirectorySnapshot;
   onChange(callback: (snapshot: DirectorySnapshot) => void): () => void;
 }
@@ -23,14 +26,14 @@ export interface SyncLimitsOptions {
 const BATCH_MAX = 64;
 
 export function createLimitSync(options: SyncLimitsOptions): Repeated & { sync(): Promise<void> } {
-  const { ledger, clock, log, everyMs } = options;
+  const { ledger, clock, log, everyMs, turn } = options;
   const sync = async (): Promise<void> => {
     const settings = limitSettings(options.snapshot(), ledger.nowMs());
     for (let at = 0; at < settings.length; at += BATCH_MAX) {
       await ledger.setLimits(settings.slice(at, at + BATCH_MAX));
     }
   };
-  const repeated = repeat({ clock, log, everyMs, name: 'the limit sync' }, sync);
+  const repeated = repeat({ clock, log, everyMs, name: 'the limit sync', turn }, sync);
   let forget = () => {};
   return {
     sync,
