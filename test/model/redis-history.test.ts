@@ -1,8 +1,10 @@
 // Random histories on a real Redis, audited as those of the memory ledger are: here 32 clients
 // are truly under way at once, and their replies come back in any order.
 
+import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
 import { openRedisSubject } from '../contract/redis-subject.js';
+import { startRedis } from '../support/programs.js';
 import { drive } from './drive.js';
 import { exploreSmallModel, replaySmallModel } from './small-model.js';
 import { openManyOnRedis, openMemory } from './subjects.js';
@@ -24,12 +26,15 @@ it('20,000 random operations on Redis are answered and counted as predicted', as
 
 it('every step from every state of the small model is right on Redis, to depth five', async () => {
   const { paths, edges } = await exploreSmallModel(openMemory, DEPTH);
-  const { open, close } = await openManyOnRedis(inject('redisUrl'));
+  // Of its own: thousands of ledgers in the one that all tests share would slow their scans.
+  const server = await startRedis(join(inject('runFolder'), 'small-model'));
+  const { open, close } = await openManyOnRedis(server.url);
   try {
     const replayed = await replaySmallModel(open, paths, { leaseMs: 400, atOnce: 128 });
     expect(replayed.edges).toBe(edges);
     expect(edges).toBeGreaterThan(10_000);
   } finally {
     await close();
+    await server.kill();
   }
 }, 120_000);
