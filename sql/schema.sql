@@ -380,6 +380,15 @@ create table budgets (
   constraint budgets_within_allocation_check CHECK (((used_tokens + reserved_tokens) <= allocated_tokens))
 );
 
+create table calibrations (
+  target text not null,
+  bucket smallint not null,
+  seen bigint not null,
+  constraint calibrations_pkey PRIMARY KEY (target, bucket),
+  constraint calibrations_bucket_check CHECK (((bucket >= 0) AND (bucket <= 500))),
+  constraint calibrations_seen_check CHECK ((seen >= 0))
+);
+
 create table config_version (
   only_row boolean default true not null,
   version bigint default 1 not null,

@@ -1,5 +1,6 @@
 // The path of a call with everything it is given, and the doors that lead to it.
 
+import { composeCalibration } from './compose-calibration.js';
 import { composeCounts } from './compose-counts.js';
 import { composeKept } from './compose-kept.js';
 import { listedModels } from './compose-models.js';
@@ -85,6 +86,7 @@ export function composeCall(parts: CallParts) {
   const authenticateCall = composeAuthenticate(parts);
   const { providers: byName, ...targets } = composeTargets(config, providers, catalog, clock);
   const responseIds = createResponseIds(parts.database);
+  const { calibration, calibrator } = composeCalibration(parts);
   const prompt = composePrompt({ ...parts, counts, ...config.prompts });
   const identify = composeAuthenticate(parts, false);
   const callDeps = {
@@ -94,6 +96,7 @@ export function composeCall(parts: CallParts) {
     prompts: prompt,
     upstream,
     responseIds,
+    calibration,
     authenticate: authenticateCall,
   };
   const handle = createHandle(callDeps);
@@ -119,6 +122,7 @@ export function composeCall(parts: CallParts) {
     caller: composeCaller(models, ledger, identify),
     catalog,
     ...composeKept(kept),
+    calibrator,
     previewPrompt: composePreview(parts, prompt.fit, targets.plan),
     /** Resolves when no call is under way, its row written down. */
     async idle(): Promise<void> {
@@ -168,6 +172,7 @@ type Rest = Omit<
   CallDeps,
   | 'plan'
   | 'health'
+  | 'calibration'
   | 'responseIds'
   | 'countInput'
   | 'countText'

@@ -33,9 +33,13 @@ export function composeCounts(
         return { tokens: target.price?.contextTokens ?? UNBOUNDED_TOKENS, exact: false };
       }
       const exact = encoding !== undefined;
+      const { fixedTokens } = pieces;
       const texts = counts.countPieces(encoding, pieces.texts);
-      if (typeof texts === 'number') return { tokens: texts + pieces.fixedTokens, exact };
-      return texts.then((tokens) => ({ tokens: tokens + pieces.fixedTokens, exact }));
+      if (typeof texts === 'number') {
+        const text = exact ? {} : { text: { bytes: texts, fixedTokens } };
+        return { tokens: texts + fixedTokens, exact, ...text };
+      }
+      return texts.then((tokens) => ({ tokens: tokens + fixedTokens, exact }));
     },
     // What has passed is counted, not bounded: a common encoding is closer than bytes.
     countText(text, target) {

@@ -109,8 +109,10 @@ async function build(config: Config, options: ComposeOptions, closers: Closers):
   for (const { apiKey } of providers) log.addSecret(apiKey);
   const call = composeCall({ ...parts, tokenizer, providers, live: upkeep.live });
   closers.add('upstreams', () => call.close());
+  closers.add('calibration', () => call.calibrator.stop());
   closers.add('asking for usage', () => call.settler.stop());
 
+  await call.calibrator.start();
   const servers = await openServers(parts, call, () => upkeep.ready());
   tokenizer.warmWorker();
   upkeep.start();

@@ -133,6 +133,8 @@ export interface Estimate {
   /** Bound on the prompt; exact where a public tokenizer counts it. */
   inputTokens: number;
   inputExact: boolean;
+  /** By target: bytes of text, where no public tokenizer counts them, and tokens beside them. */
+  inputText?: ReadonlyMap<string, { bytes: number; fixedTokens: number }>;
   /** The output bound that is sent upstream, for each of `choices`. */
   outputTokensMax: number;
   /** Output that the hold covers: the whole bound, or a first tranche where a stream can be cut. */

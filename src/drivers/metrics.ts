@@ -43,6 +43,12 @@ export interface Metrics {
   count(event: Event, by?: number): void;
   /** A number that is read when somebody scrapes: queue depth, open holds, drift. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void;
+  /** The same for each of some models; only so many of them are told by their names. */
+  gaugeByModel(
+    name: string,
+    help: string,
+    read: () => readonly { provider: string; model: string; value: number }[],
+  ): void;
   text(): Promise<{ contentType: string; text: string }>;
 }
 
@@ -70,7 +76,10 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
       if (measure.costNanoUsd === null) return;
       all.cost.add([provider, model], measure.costNanoUsd / 1e9);
       if (measure.heldNanoUsd > 0) {
-        all.efficiency.observe([operation], measure.costNanoUsd / measure.heldNanoUsd);
+        all.efficiency.observe(
+          [operation, provider, model],
+          measure.costNanoUsd / measure.heldNanoUsd,
+        );
       }
     },
     ledger: (verb, seconds) => all.ledger.observe([verb], seconds),
@@ -85,6 +94,14 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
     gauge(name, help, read) {
       const collect = async () => [{ labels: {}, value: await read() }];
       register(registry, name, help, 'gauge', collect);
+    },
+    gaugeByModel(name, help, read) {
+      register(registry, name, help, 'gauge', () =>
+        read().flatMap(({ provider, model, value }) => {
+          const labels = { gen_ai_provider_name: provider, gen_ai_request_model: model };
+          return models(model) === model ? [{ labels, value }] : [];
+        }),
+      );
     },
     text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
@@ -125,7 +142,7 @@ function createSeries(registry: Registry) {
       TOKENS,
     ),
     overhead: histogram('purser_overhead_seconds', 'Own time in a call', operation, OVERHEAD_S),
-    efficiency: histogram('purser_hold_efficiency', 'Booked / held', operation, SHARE),
+    efficiency: histogram('purser_hold_efficiency', 'Booked / held', target, SHARE),
     ledger: histogram('purser_ledger_seconds', 'Time of a ledger verb', ['verb'], OVERHEAD_S),
   };
 }

@@ -114,6 +114,7 @@ export const ROWS: readonly [table: string, insert: string][] = [
     `(actor_id, key, request_hash) values (${IDS.key}, 'k', decode(repeat('00', 32), 'hex'))`,
   ],
   ['unsettled_calls', `(reservation_id, event, next_attempt_at) values (${IDS.key}, '{}', now())`],
+  ['calibrations', `(target, bucket, seen) values ('a/b', 125, 3)`],
   ['slots', `(id, project_id, key) values (${IDS.slot}, ${IDS.project}, 'extra')`],
   ['templates', `(id, project_id, name) values (${IDS.template}, ${IDS.project}, 'default')`],
   ['prompt_templates', `(template_id, slot_id, position) values (${IDS.template}, ${IDS.slot}, 0)`],

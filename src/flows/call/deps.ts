@@ -10,6 +10,8 @@ import type { ErrorCode, Refused } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
+import type { TextBytes } from '../../rules/tokens/calibrate.js';
+import type { Calibration } from '../../stores/calibration.js';
 import type { Ledger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
 import type { OutputSizes } from '../../stores/output-sizes.js';
 import type { PromptSnapshots } from '../../stores/prompt/snapshots.js';
@@ -53,6 +55,8 @@ export interface CallOptions {
 export interface InputCount {
   tokens: number;
   exact: boolean;
+  /** Where no public tokenizer counts them: what the tokens bound. */
+  text?: TextBytes;
 }
 
 /** One live call as the beat sees it. */
@@ -127,6 +131,8 @@ export interface CallDeps {
   live: { open(call: LiveCall, held?: 'held' | 'unheld'): () => void };
   /** Ends the process here if a test asked for it; does nothing in production. */
   failpoint(name: string): void;
+  /** How many tokens a byte makes where no public tokenizer says it. */
+  calibration: Pick<Calibration, 'note' | 'factor'>;
   /** Whose response is whose, as soon as it is booked. */
   responseIds: Pick<ResponseIds, 'note'>;
   /** How long answers usually are: sizes the first tranche. */

@@ -6,6 +6,7 @@ import type { Call, CallBody, Caller, Estimate, Plan, Target } from '../../core/
 import { type Refused, refuse } from '../../core/errors.js';
 import { NO_USAGE } from '../../core/usage.js';
 import { charge } from '../../rules/catalog/charge.js';
+import { tokensWithin } from '../../rules/tokens/calibrate.js';
 import type { CallDeps, InputCount } from './deps.js';
 import { boundOf, outputBound } from './output-bound.js';
 
@@ -35,8 +36,9 @@ function estimateFor(
   call: Call,
   caller: Caller,
   target: Target,
-  input: InputCount,
+  counted: InputCount,
 ): Estimate | Refused {
+  const input = calibrated(deps, caller, target, counted);
   const bound = outputBound(deps, call, caller, target, input);
   if ('refused' in bound) return bound;
   const { body } = call;
@@ -47,6 +49,7 @@ function estimateFor(
   return {
     inputTokens: input.tokens,
     inputExact: input.exact,
+    ...(input.text && { inputText: new Map([[target.id, input.text]]) }),
     outputTokensMax: bound.tokens,
     outputTokensHeld: held,
     boundSent: bound.sent,
@@ -58,6 +61,15 @@ function estimateFor(
     },
     floor: promptAmounts(target, input.tokens),
   };
+}
+
+// Bytes bound every tokenizer, several times too high; what its provider told of a model is closer.
+// Strict envelopes are never over, so that they take nothing that is only likely.
+function calibrated(deps: CallDeps, caller: Caller, target: Target, input: InputCount): InputCount {
+  const factor = input.text && deps.calibration.factor(target.id);
+  if (!input.text || factor === undefined) return input;
+  if (caller.envelopes.some(({ strict }) => strict)) return input;
+  return { ...input, tokens: Math.min(input.tokens, tokensWithin(input.text, factor)) };
 }
 
 // Only a stream can be cut, and only if what it bills can be seen passing (ledger.md, How much is
@@ -107,6 +119,7 @@ function dearer(left: Estimate, right: Estimate): Estimate {
   return {
     inputTokens: Math.max(left.inputTokens, right.inputTokens),
     inputExact: left.inputExact && right.inputExact,
+    inputText: new Map([...(left.inputText ?? []), ...(right.inputText ?? [])]),
     outputTokensMax: tight.outputTokensMax,
     outputTokensHeld: Math.max(left.outputTokensHeld, right.outputTokensHeld),
     boundSent: tight.boundSent,

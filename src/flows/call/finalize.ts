@@ -32,13 +32,7 @@ async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   const { id } = admission.reserved;
   const actual = plus(passage.billed, amountsOf(passage.target, ended.metered.usage));
   const reading = readingOf(passage, ended, actual.nano_usd);
-  if (ended.outcome === 'completed') {
-    const who = sizesKey(passage.caller, passage.target);
-    deps.outputSizes.note(who, outputTokens(ended.metered.usage));
-  }
-  if (reading.kept?.as === 'response') {
-    deps.responseIds.note(reading.kept.id, reading.provider, passage.caller.keyId);
-  }
+  learn(passage, ended, reading);
   const event = { id, stub: admission.stubFields, reading };
   let reply: FinalizeReply;
   try {
@@ -61,6 +55,19 @@ async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   }
   deps.log.error({ id, answer: reply.answer }, 'the ledger does not know this call');
   return { ...unbooked(passage, reading, actual), reading };
+}
+
+// What this call teaches for those to come.
+function learn(passage: Passage, { metered, outcome }: Ended, { kept, provider }: Reading): void {
+  const { deps, caller, target, estimate } = passage;
+  if (outcome === 'completed') {
+    deps.outputSizes.note(sizesKey(caller, target), outputTokens(metered.usage));
+  }
+  if (kept?.as === 'response') deps.responseIds.note(kept.id, provider, caller.keyId);
+  const text = estimate.inputText?.get(target.id);
+  if (text && metered.source === 'provider') {
+    deps.calibration.note(target.id, text, inputTokens(metered.usage));
+  }
 }
 
 function unbooked(

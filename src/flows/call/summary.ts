@@ -11,7 +11,7 @@ export function summarise(
   settlement: Settlement,
   ended: { status: number },
 ): void {
-  const { call, deps, caller, admission } = passage;
+  const { call, deps, caller } = passage;
   const { reading } = settlement;
   const agent = caller.attribution.agentName;
   deps.told({
@@ -27,7 +27,7 @@ export function summarise(
     inputTokens: inputTokens(reading.usage),
     outputTokens: outputTokens(reading.usage),
     costNanoUsd: reading.costNanoUsd,
-    heldNanoUsd: admission.reserved.held.nano_usd,
+    heldNanoUsd: passage.held.nano_usd,
     overheadMs: passage.dispatchedMs === 0 ? 0 : passage.dispatchedMs - call.arrivedMs,
     firstByteMs: reading.firstByteMs,
     durationMs: deps.clock.elapsedMs() - call.arrivedMs,
