@@ -13,6 +13,7 @@ export const MEMORY: Entity = {
   columns: `id, agent_id, project_id, category, key, value, coalesce(importance, 5) as importance,
     expires_at, created_at, updated_at`,
   hasOrigin: false,
+  anyJson: 'value',
 };
 
 export interface MemoryInput {

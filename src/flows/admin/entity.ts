@@ -16,6 +16,8 @@ export interface Entity {
   columns: string;
   /** Rows of the configuration file are changed there. */
   hasOrigin: boolean;
+  /** The column that takes any JSON, a lone truth value or number too. */
+  anyJson?: string;
 }
 
 export interface ListRequest extends PageRequest {
@@ -62,14 +64,25 @@ export async function insertRow(
   entity: Entity,
   columns: Columns,
 ): Promise<EntityRow> {
-  const given = Object.entries(columns).filter(([, value]) => value !== undefined);
-  const names = given.map(([name]) => name).join(', ');
-  const places = given.map((_, index) => `$${index + 1}`).join(', ');
+  const given = givenColumns(entity, columns);
+  const names = given.map(({ name }) => name).join(', ');
+  const places = given.map(({ place }, index) => place(index + 1)).join(', ');
   const rows = await tx.query<EntityRow>(
     `insert into ${entity.table} (${names}) values (${places}) returning ${entity.columns}`,
-    given.map(([, value]) => value),
+    given.map(({ value }) => value),
   );
   return rows[0]!;
+}
+
+// The driver takes the type of a lone truth value or number from itself, not from the column: in
+// an object they are JSON.
+function givenColumns(entity: Entity, columns: Columns) {
+  return Object.entries(columns)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      if (name !== entity.anyJson) return { name, value, place: (at: number) => `$${at}` };
+      return { name, value: { json: value }, place: (at: number) => `($${at}::jsonb -> 'json')` };
+    });
 }
 
 export async function updateRow(
@@ -78,12 +91,12 @@ export async function updateRow(
   id: string,
   columns: Columns,
 ): Promise<EntityRow | Refused> {
-  const given = Object.entries(columns).filter(([, value]) => value !== undefined);
+  const given = givenColumns(entity, columns);
   if (given.length === 0) return readRow(tx, entity, id);
-  const sets = given.map(([name], index) => `${name} = $${index + 2}`).join(', ');
+  const sets = given.map(({ name, place }, index) => `${name} = ${place(index + 2)}`).join(', ');
   const rows = await tx.query<EntityRow>(
     `update ${entity.table} set ${sets} where id = $1 returning ${entity.columns}`,
-    [id, ...given.map(([, value]) => value)],
+    [id, ...given.map(({ value }) => value)],
   );
   return rows[0] ?? notFound(entity.name);
 }

@@ -19,7 +19,7 @@ type RateRow = Record<string, unknown>;
 
 const COLUMNS = 'currency, valid_from, usd_per_unit, source, created_at';
 export const CURRENCY = /^[A-Z]{3}$/;
-export const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
+const DAY = /^\d{4}-\d\d-\d\d$/;
 export const USD_PER_UNIT = /^(?=.*[1-9])\d{1,9}(\.\d{1,9})?$/;
 const ROWS_MAX = 10_000;
 
@@ -85,6 +85,12 @@ async function putRate(
   return row!;
 }
 
+/** Whether there is such a day: `2026-02-30` is none, though a parser may take it. */
+export function isDay(text: string): boolean {
+  const atMs = DAY.test(text) && text >= '0001' ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().slice(0, 10) === text;
+}
+
 /** `currency,valid_from,usd_per_unit` a line; a first line of names and empty lines are skipped. */
 export function ratesOfCsv(csv: string): Rate[] | Refused {
   const rates: Rate[] = [];
@@ -92,8 +98,8 @@ export function ratesOfCsv(csv: string): Rate[] | Refused {
     const cells = line.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
     if (line.trim() === '' || (index === 0 && cells[0]?.toLowerCase() === 'currency')) continue;
     const [currency = '', day = '', usd = '', source] = cells;
-    const isRate = CURRENCY.test(currency) && DAY.test(day) && USD_PER_UNIT.test(usd);
-    if (!isRate || Number.isNaN(Date.parse(day)) || cells.length > 4) {
+    const isRate = CURRENCY.test(currency) && isDay(day) && USD_PER_UNIT.test(usd);
+    if (!isRate || cells.length > 4) {
       const message = `Line ${index + 1} is not like EUR,2026-11-21,1.08.`;
       return refuse('invalid_value', message, { param: 'csv' });
     }

@@ -4,7 +4,7 @@
 import type { AdminRole, KeyRow } from '../../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
 import type { Log } from '../../../core/log.js';
-import { isUnreachable, type Queryable } from '../../../drivers/database.js';
+import { isUnreachable, type Queryable, sqlState } from '../../../drivers/database.js';
 import type { Actor } from '../../../flows/admin/change.js';
 import type { Door, Method } from '../app.js';
 import { answerJson, answerProblem, answerText, type Exchange } from '../exchange.js';
@@ -49,7 +49,7 @@ export function mountAdmin(
       const ask = { exchange, actor, id: id.toLowerCase(), key };
       const isRepeatable = method === 'POST' && kind === 'write';
       const doing = isRepeatable ? doOnce(deps, route, ask) : door(ask);
-      const answer = await doing.catch(refuseUnreachable);
+      const answer = await doing.catch(refuseSql);
       if (answer === undefined) return;
       if (isRefused(answer)) answerProblem(exchange, answer.refused);
       else send(exchange, answer);
@@ -58,7 +58,11 @@ export function mountAdmin(
   });
 }
 
-function refuseUnreachable(error: unknown): Refused {
+// What SQL would not do is told apart: it is away, or a value (22...) is none that it can hold.
+function refuseSql(error: unknown): Refused {
+  if (sqlState(error)?.startsWith('22')) {
+    return refuse('invalid_value', 'A value is none that the database can hold.');
+  }
   if (!isUnreachable(error)) throw error;
   const message =
     'The database cannot be reached now. If this was to change something, look first whether it ' +

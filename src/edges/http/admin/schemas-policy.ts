@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { isAmount, parseUsd } from '../../../core/money.js';
 import { PERIODS } from '../../../core/period.js';
-import { CURRENCY, DAY, USD_PER_UNIT } from '../../../flows/admin/exchange-rates.js';
+import { CURRENCY, isDay, USD_PER_UNIT } from '../../../flows/admin/exchange-rates.js';
 import { listMembers, text, uuid } from './schemas.js';
 
 const MONEY = /^\d{1,10}(\.\d{1,9})?$/;
@@ -59,10 +59,7 @@ export const newOverrideSchema = z.strictObject({
 });
 
 const person = { name: text(200).optional(), external_id: text(128).nullish() };
-const day = z
-  .string()
-  .regex(DAY, 'must be a day such as 2026-11-21')
-  .refine((value) => !Number.isNaN(Date.parse(value)), 'is no day');
+const day = z.iso.date().refine(isDay, 'must be a day such as 2026-11-21');
 export const personSchema = z.strictObject(person);
 export const newPersonSchema = personSchema.required({ name: true });
 export const occasionSchema = z.strictObject({ ...person, occurs_on: day.nullish() });
