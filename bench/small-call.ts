@@ -13,7 +13,7 @@ import { runLoad, startUpstream, writeRequest } from './support/tools.js';
 /** Requests a second that arrive whether or not the side keeps up. */
 const OPEN_RATE = 2000;
 // Each waits for its event to be durable: with fewer it is the disk's latency that is measured.
-const CONNECTIONS = 256;
+const CONNECTIONS = 128;
 
 interface Variant {
   name: string;
@@ -56,7 +56,8 @@ const ALL = [
   ...[sides.direct, sides.nginx, sides.bareProxy, PURSER],
   sides.purser('purser, 1 envelope', { envelopes: 1 }),
   sides.purser('purser, 8 envelopes', { envelopes: 8 }),
-  sides.purser('purser, Redis', { redis: true }),
+  sides.purser('purser, PostgreSQL', { postgres: true }),
+  sides.purser('purser, Redis + PostgreSQL', { redis: true, postgres: true }),
   sides.portkey,
 ];
 
@@ -109,7 +110,7 @@ async function measured(
     'calls/s': closed.perSecond,
     'CPU µs/call': cpuUs,
     'of it loop µs': side.isNode ? loopUs : '-',
-    'Redis µs/call': otherUs,
+    'others µs/call': otherUs,
     'core 1 %': otherCore,
     'p99 µs': closed.latencyP99Us,
     'alone p50 µs': one.latencyP50Us,
@@ -157,7 +158,8 @@ function figuresOf(rounds: readonly Row[]): Record<string, number> {
   return Object.fromEntries(
     [
       ['small-call.embedded', rate('purser, 4 envelopes') / rate('bare proxy')],
-      ['small-call.redis', rate('purser, Redis') / rate('bare proxy')],
+      ['small-call.redis', rate('purser, Redis + PostgreSQL') / rate('bare proxy')],
+      ['small-call.postgres', rate('purser, PostgreSQL') / rate('bare proxy')],
       ['small-call.unseen', rate('purser, unseen prompt') / rate('bare proxy')],
       ['small-call.nginx', rate('purser, 4 envelopes') / rate('nginx')],
       ['small-call.peer', rate('purser, 4 envelopes') / rate('portkey')],

@@ -94,7 +94,10 @@ export async function startProgram(
       throw new Error(`${command.join(' ')} ${how}:\n${printed.slice(-2000)}`);
     }
   };
-  const line = await until(options.until, options.withinMs ?? START_MS);
+  const line = await until(options.until, options.withinMs ?? START_MS).catch((error) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
   return {
     child,
     pid: child.pid as number,

@@ -5,6 +5,8 @@ import { get } from 'node:http';
 export interface GatewayShape {
   envelopes?: 1 | 4 | 8;
   redis?: true;
+  /** Rows go to a PostgreSQL on the other core, not to the one inside. */
+  postgres?: true;
   /** A budget with no room for anything. */
   empty?: true;
   /** Cores for it and its workers; core 0 if absent. */

@@ -3,9 +3,9 @@
 // this machine cannot have is named with the reason.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, startRedis } from '../../test/support/programs.js';
+import { freePort, type Server, startPostgres, startRedis } from '../../test/support/programs.js';
 import { cpuUs, type Program, pin, rssBytes, startProgram } from './processes.js';
 import { type GatewayShape, gatewayConfig, readMetric } from './purser.js';
 import { LOAD_CORE, SIDE_CORE } from './tools.js';
@@ -22,7 +22,7 @@ export interface Side {
   /** With what belongs to it on other cores left out. */
   cpuUs(): number;
   rssBytes(): number;
-  /** Of its Redis, where it has one. */
+  /** Of its Redis and its PostgreSQL, where it has them. */
   otherCpuUs(): number;
   /** A gauge that it tells of itself; undefined where it tells nothing. */
   metric(name: string): Promise<number | undefined>;
@@ -142,7 +142,9 @@ export function purser(name: string, shape: GatewayShape = {}): Start {
   return async (place) => {
     const folder = ownFolder(place);
     const redis = shape.redis ? await startRedis(join(folder, 'redis'), AS_COMPOSED) : undefined;
-    if (redis) pin(redis.pid, LOAD_CORE);
+    const postgres = shape.postgres ? await startRows(place, folder) : undefined;
+    const others = [redis, postgres].filter((one) => one !== undefined);
+    for (const { pid } of others) pin(pid, LOAD_CORE);
     const file = join(folder, 'gateway.yaml');
     writeFileSync(file, gatewayConfig(place.upstreamPort, shape));
     const program = await startProgram(
@@ -151,7 +153,7 @@ export function purser(name: string, shape: GatewayShape = {}): Start {
         ...{ core: shape.cores ?? SIDE_CORE, until: /Next:/, cwd: folder },
         env: {
           ...{ PURSER_CONFIG: file, PURSER_DATA_DIR: join(folder, 'data'), PORT: '0' },
-          ...{ REDIS_URL: redis?.url ?? '', DATABASE_URL: '' },
+          ...{ REDIS_URL: redis?.url ?? '', DATABASE_URL: postgres?.url ?? '' },
         },
       },
     );
@@ -159,14 +161,20 @@ export function purser(name: string, shape: GatewayShape = {}): Start {
     const port = Number(/127\.0\.0\.1:(\d+)/.exec(program.printed)?.[1] ?? 0);
     return sideOf(name, port, program, {
       headers: { authorization: `Bearer ${key}` },
-      otherCpuUs: () => (redis ? cpuUs(redis.pid) : 0),
+      otherCpuUs: () => others.reduce((sum, { pid }) => sum + cpuUs(pid), 0),
       metric: (wanted) => readMetric(port, wanted),
       async stop() {
         await program.stop();
-        await redis?.stop();
+        for (const one of others) await one.stop();
       },
     });
   };
+}
+
+// PostgreSQL's own user must be able to reach its folder.
+function startRows(place: Place, folder: string): Promise<Server> {
+  for (const above of [place.folder, folder]) chmodSync(above, 0o711);
+  return startPostgres(join(folder, 'postgres'));
 }
 
 // As compose.yaml has it.
