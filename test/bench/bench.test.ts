@@ -18,7 +18,7 @@ test('a quick bench measures small calls and streams on each side, and nothing f
   expect(stdout).toMatch(/^streaming\.chunks = \d+\.\d+$/m);
   expect(stdout).toMatch(/nginx/);
   expect(stdout).toMatch(/no failures\n$/);
-}, 90_000);
+}, 120_000);
 
 test('an unknown scenario is refused with the names of those that there are', async () => {
   const bench = ['--import', 'tsx', 'bench/main.ts', '--only', 'smal-call'];
