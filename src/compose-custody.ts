@@ -9,6 +9,7 @@ import type { Clock } from './core/clock.js';
 import type { Log } from './core/log.js';
 import type { Database } from './drivers/database.js';
 import { createFailpoints } from './drivers/failpoints.js';
+import { loopShare } from './drivers/loop-share.js';
 import type { Readiness } from './edges/http/health.js';
 import { createCustody } from './flows/upkeep/custody.js';
 import { createDrain, type Drain } from './flows/upkeep/drain.js';
@@ -48,6 +49,9 @@ export interface OpenCustody {
 }
 
 const BATCH_MAX = 500;
+// While the loop is busy 2,000 rows a second still go out.
+const PACE = { lingerMs: 50, busyEveryMs: 250, backlogBytesMax: 256 * 1024 * 1024 };
+const BUSY_SHARE = 0.9;
 const RATE_KEPT_MS = 2 * 3_600_000;
 const DRAIN_WAIT_MS = 5_000;
 const POLL_MS = 100;
@@ -166,8 +170,10 @@ async function untilOpen(
 
 function drainOf({ config, recorder, clock, log }: CustodyParts, spool: DrainSource): Drain {
   const failpoint = createFailpoints(config.crashAt ?? undefined);
-  const pace = { batchMax: BATCH_MAX, retryMinMs: 100, retryMaxMs: 2_000 };
-  return createDrain({ spool, recorder, clock, log, failpoint, ...pace });
+  const share = loopShare();
+  const pace = { ...PACE, isBusy: () => share() > BUSY_SHARE };
+  const limits = { batchMax: BATCH_MAX, retryMinMs: 100, retryMaxMs: 2_000 };
+  return createDrain({ spool, recorder, clock, log, failpoint, pace, ...limits });
 }
 
 async function readiness({ opened }: CustodyParts, drain: Drain): Promise<Readiness> {

@@ -52,7 +52,7 @@ export function migrate(database: Database, onStep: (step: MigrationStep) => voi
 
 async function embedded(config: Config): Promise<OpenRows> {
   const dir = join(config.dataDir, 'pglite');
-  const { database, close } = await openPglite({ at: { dir } });
+  const { database, close } = await openPglite({ at: { dir }, background: true });
   return { database, described: `PGlite in ${dir}`, close };
 }
 

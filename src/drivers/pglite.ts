@@ -17,6 +17,8 @@ export interface PgliteOptions {
   at: { dir: string } | 'memory';
   /** A data directory as a tar (from `image()`), to start a new one from. */
   image?: Uint8Array;
+  /** Rows may wait: where a core is contended, the process itself comes first. */
+  background?: boolean;
   onNotice?: (message: string) => void;
   /** Told once if the worker ends without being asked to: every later query fails. */
   onCrash?: (error: Error) => void;
@@ -39,6 +41,7 @@ export async function openPglite(options: PgliteOptions): Promise<Pglite> {
   const work: PgliteWork = {
     dir: options.at === 'memory' ? undefined : options.at.dir,
     socketPath,
+    background: options.background ?? false,
     image: options.image && new Uint8Array(options.image),
   };
   const worker = new Worker(new URL('./pglite-worker.js', import.meta.url), {
@@ -52,7 +55,8 @@ export async function openPglite(options: PgliteOptions): Promise<Pglite> {
   });
   const removeFolder = () => rm(folder, { recursive: true, force: true });
   try {
-    await answer(worker, ended, 'ready');
+    const { kept } = await answer(worker, ended, 'ready');
+    if (kept !== undefined) options.onNotice?.(`its thread keeps its priority: ${kept}`);
   } catch (cause) {
     await worker.terminate();
     await removeFolder();

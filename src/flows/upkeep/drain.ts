@@ -1,5 +1,6 @@
 // From the spool into SQL, batch after batch, as long as there is something. While SQL is away it
 // waits longer and longer, with jitter; the spool keeps what is not recorded, so nothing is lost.
+// Calls come first: it lets a batch grow, and takes its time while the loop has none.
 
 import type { Clock } from '../../core/clock.js';
 import { randomShare } from '../../core/id.js';
@@ -16,8 +17,22 @@ export interface DrainOptions {
   batchMax: number;
   retryMinMs: number;
   retryMaxMs: number;
+  /** Absent: whatever is there is taken at once. */
+  pace?: DrainPace;
   /** Ends the process here if a test asked for it. */
   failpoint?: (name: string) => void;
+}
+
+/** How the drain makes room for calls, unless somebody waits for the rows. */
+export interface DrainPace {
+  /** How long a batch that is not full may grow. */
+  lingerMs: number;
+  /** Whether the loop has hardly any time left. */
+  isBusy(): boolean;
+  /** From batch to batch while it is. */
+  busyEveryMs: number;
+  /** A backlog above this is drained as fast as it goes. */
+  backlogBytesMax: number;
 }
 
 /** Figures for gauges and for `/readyz`. */
@@ -51,6 +66,7 @@ class RunningDrain implements Drain {
   #stopped = false;
   #news = false;
   #wake = () => {};
+  #hurry = () => {};
   #idle: (() => void)[] = [];
   #counts = { inserted: 0, duplicates: 0, setAside: 0 };
   #failures = 0;
@@ -73,12 +89,14 @@ class RunningDrain implements Drain {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake();
+    this.#hurry();
     await this.#running;
     this.#running = undefined;
   }
 
   idle(): Promise<void> {
     if (this.#options.spool.state().pendingEvents === 0) return Promise.resolve();
+    this.#hurry();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -91,6 +109,7 @@ class RunningDrain implements Drain {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       this.#news = false;
+      await this.#makeRoom();
       try {
         const batch = await this.#options.spool.next(this.#options.batchMax);
         if (batch.events.length > 0) await this.#record(batch);
@@ -99,6 +118,29 @@ class RunningDrain implements Drain {
         await this.#backOff(error);
       }
     }
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { clock } = this.#options;
+    const pauseMs = this.#pauseMs();
+    if (pauseMs === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(pauseMs, resolve);
+      this.#hurry = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#hurry = () => {};
+  }
+
+  #pauseMs(): number {
+    const { pace, spool, batchMax } = this.#options;
+    if (!pace || this.#stopped || this.#idle.length > 0) return 0;
+    const { pendingEvents, pendingBytes } = spool.state();
+    if (pendingEvents === 0) return 0;
+    if (pace.isBusy() && pendingBytes < pace.backlogBytesMax) return pace.busyEveryMs;
+    return pendingEvents < batchMax ? pace.lingerMs : 0;
   }
 
   async #record(batch: DrainBatch): Promise<void> {
