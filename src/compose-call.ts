@@ -23,7 +23,7 @@ import { createCallerDoors } from './edges/http/caller-doors.js';
 import { createProxy, type ProxyDeps } from './edges/http/proxy.js';
 import { createQuoteDoor } from './edges/http/quote-door.js';
 import { authenticate } from './flows/call/authenticate.js';
-import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
+import type { CallDeps, CallOptions } from './flows/call/deps.js';
 import type { FitDeps } from './flows/call/fit.js';
 import { createHandle } from './flows/call/handle.js';
 import { previewPrompt } from './flows/call/preview.js';
@@ -190,7 +190,7 @@ function composeRest(parts: CallParts): Rest {
     usageNotAsked: new Set(),
     outputSizes: createOutputSizes(),
     failpoint: createFailpoints(config.crashAt ?? undefined),
-    told: (summary) => tell(summary, log, metrics),
+    told: teller(config, log, metrics),
     options: callOptions(config, owner),
   };
 }
@@ -221,12 +221,17 @@ function callOptions(config: Config, owner: string): CallOptions {
   };
 }
 
-function tell(summary: CallSummary, log: Log, metrics: Metrics): void {
-  metrics.call(summary);
-  const { costNanoUsd, overheadMs, durationMs, heldNanoUsd, ...fields } = summary;
-  const cost = costNanoUsd === null ? {} : { costUsd: formatUsd(costNanoUsd) };
-  const times = { overheadMs: round(overheadMs), durationMs: round(durationMs) };
-  log.info({ ...fields, ...cost, heldUsd: formatUsd(heldNanoUsd), ...times }, 'call');
+// What a log of a higher level would not take is not even put together.
+function teller({ logLevel }: Config, log: Log, metrics: Metrics): CallDeps['told'] {
+  const isTold = logLevel === 'trace' || logLevel === 'debug' || logLevel === 'info';
+  if (!isTold) return (summary) => metrics.call(summary);
+  return (summary) => {
+    metrics.call(summary);
+    const { costNanoUsd, overheadMs, durationMs, heldNanoUsd, ...fields } = summary;
+    const cost = costNanoUsd === null ? {} : { costUsd: formatUsd(costNanoUsd) };
+    const times = { overheadMs: round(overheadMs), durationMs: round(durationMs) };
+    log.info({ ...fields, ...cost, heldUsd: formatUsd(heldNanoUsd), ...times }, 'call');
+  };
 }
 
 function round(ms: number): number {

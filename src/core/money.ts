@@ -36,11 +36,26 @@ function plainDecimal(value: number): string {
 
 /** USD with at least six and at most nine fractional digits: `1.204310`, `0.000172125`. */
 export function formatUsd(nano: NanoUsd): string {
-  assert(Number.isSafeInteger(nano), `not an amount of nano-USD: ${nano}`);
-  const sign = nano < 0 ? '-' : '';
-  const digits = String(Math.abs(nano)).padStart(10, '0');
-  const fraction = digits.slice(-9).replace(/0{1,3}$/, '');
-  return `${sign}${digits.slice(0, -9)}.${fraction}`;
+  // The message of an assertion would be made for every amount that is right.
+  if (!Number.isSafeInteger(nano)) assert(false, `not an amount of nano-USD: ${nano}`);
+  const absolute = Math.abs(nano);
+  const whole = Math.floor(absolute / NANO_USD_PER_USD);
+  const fraction = absolute - whole * NANO_USD_PER_USD;
+  const micro = Math.floor(fraction / 1000);
+  let rest = fraction - micro * 1000;
+  const text = `${nano < 0 ? '-' : ''}${whole}.${padded(micro, 1_000_000)}`;
+  if (rest === 0) return text;
+  let power = 1000;
+  while (rest % 10 === 0) {
+    rest /= 10;
+    power /= 10;
+  }
+  return text + padded(rest, power);
+}
+
+/** `value` with as many digits as `power` has zeros. */
+function padded(value: number, power: number): string {
+  return String(power + value).slice(1);
 }
 
 /** The nine-digit form that `numeric(20,9)` columns take. */

@@ -1,7 +1,7 @@
 // Where an answer goes: the edge adapts Node's response to this, flows know nothing else of it.
 
 export interface Sink {
-  /** Sends status and headers; once. */
+  /** Sends status and headers, which are the sink's from then on; once. */
   head(status: number, headers: Record<string, string>): void;
   /** Writes bytes in this tick. False: the reader is slow, wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;

@@ -38,12 +38,7 @@ export interface AppendLogOptions {
   preamble?: () => string;
 }
 
-export interface Appended {
-  entry: LogEntry;
-  /** There was no room to queue it: it will never be written. */
-  refused: boolean;
-  done: Promise<void>;
-}
+export type Appended = Pick<Waiting, 'entry' | 'refused' | 'done' | 'whenDone'>;
 
 const HIGH_WATER_SHARE = 0.8;
 const SEGMENT_BYTES_MIN = 1024;
@@ -80,16 +75,19 @@ export class AppendLog {
     this.#segments = segments;
   }
 
-  /** `done` rejects with `usage_log_unavailable` where the record was refused, now or later. */
+  /** Whoever waits hears `usage_log_unavailable` where the record was refused, now or later. */
   append(text: string, kind: AppendKind): Appended {
     const line = frame(text);
-    const entry = { segment: 0, offset: 0, bytes: Buffer.byteLength(line) };
+    const entry: LogEntry = { segment: 0, offset: 0, bytes: line.length };
     const refusal = this.#refusal(kind, entry.bytes);
-    if (refusal) return { entry, refused: true, done: Promise.reject(unavailable(refusal)) };
-    const waiting = new Waiting(line, entry, kind);
+    const waiting = new Waiting(line, entry, kind, refusal !== undefined);
+    if (refusal !== undefined) {
+      waiting.settle(unavailable(refusal));
+      return waiting;
+    }
     this.#queue.push(waiting);
     this.#wake();
-    return { entry, refused: false, done: waiting.done };
+    return waiting;
   }
 
   state(): { full: boolean; bytes: number; queueBytes: number } {
@@ -171,7 +169,7 @@ export class AppendLog {
     const batch = this.#queue.take(BATCH_LINES_MAX);
     for (const waiting of batch) this.#tail.push(waiting);
     try {
-      await file.write(Buffer.from(batch.map((waiting) => waiting.line).join('')));
+      await file.write(Buffer.concat(batch.map((waiting) => waiting.line)));
     } catch (error) {
       this.#fail(error);
       return;
@@ -266,10 +264,11 @@ export class AppendLog {
   }
 
   async #begin(file: LogFile, segment: Segment): Promise<void> {
-    const preamble = this.#options.preamble ? frame(this.#options.preamble()) : '';
-    await file.write(Buffer.from(preamble + this.#tail.lines()));
+    const { preamble, clock } = this.#options;
+    const first = preamble ? frame(preamble()) : Buffer.alloc(0);
+    await file.write(Buffer.concat([first, ...this.#tail.lines()]));
     if (this.#tail.length > 0) await file.datasync();
-    this.#segments.grow(segment, Buffer.byteLength(preamble), this.#options.clock.nowMs());
+    this.#segments.grow(segment, first.length, clock.nowMs());
   }
 
   async #abandon(made: { segment: Segment; file: LogFile } | undefined): Promise<void> {

@@ -6,10 +6,27 @@ import { crc32 } from 'node:zlib';
 
 const HEADER_BYTES = 18;
 const NEWLINE = 0x0a;
+const SPACE = 0x20;
 
 /** One record as its line, newline included. The text must be JSON on one line. */
-export function frame(text: string): string {
-  return `${hex(crc32(text))} ${hex(Buffer.byteLength(text))} ${text}\n`;
+export function frame(text: string): Buffer {
+  const end = HEADER_BYTES + Buffer.byteLength(text);
+  const line = Buffer.allocUnsafe(end + 1);
+  line.write(text, HEADER_BYTES);
+  writeHex(line, 0, crc32(line.subarray(HEADER_BYTES, end)));
+  writeHex(line, 9, end - HEADER_BYTES);
+  line[end] = NEWLINE;
+  return line;
+}
+
+const HEX = Buffer.from('0123456789abcdef');
+
+/** Eight digits and the space behind them. */
+function writeHex(line: Buffer, at: number, value: number): void {
+  for (let digit = 0; digit < 8; digit += 1) {
+    line[at + digit] = HEX[(value >>> (28 - digit * 4)) & 15]!;
+  }
+  line[at + 8] = SPACE;
 }
 
 export interface FrameVisitor {

@@ -10,28 +10,47 @@ export interface AppendKind {
   whenFull: 'reject' | 'wait';
 }
 
-export class Waiting {
-  readonly done: Promise<void>;
-  #resolve: () => void = () => {};
-  #reject: (error: Error) => void = () => {};
-  settled = false;
+/** What a waiter is told: an error where the record was refused. */
+type Tell = (error?: Error) => void;
 
+export class Waiting {
+  settled = false;
+  #error: Error | undefined;
+  #tell: Tell | undefined;
+
+  /** `refused`: there was no room to queue it, so that it will never be written. */
   constructor(
-    readonly line: string,
+    readonly line: Buffer,
     readonly entry: LogEntry,
     readonly kind: AppendKind,
-  ) {
-    this.done = new Promise<void>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+    readonly refused = false,
+  ) {}
+
+  /** Told once: when it is written or durable, as its kind asks, or that it was refused. */
+  whenDone(tell: Tell): void {
+    const before = this.#tell;
+    if (this.settled) tell(this.#error);
+    else if (!before) this.#tell = tell;
+    else {
+      this.#tell = (error) => {
+        before(error);
+        tell(error);
+      };
+    }
+  }
+
+  get done(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.whenDone((error) => (error ? reject(error) : resolve()));
     });
   }
 
   settle(error?: Error): void {
     if (this.settled) return;
     this.settled = true;
-    if (error) this.#reject(error);
-    else this.#resolve();
+    this.#error = error;
+    this.#tell?.(error);
+    this.#tell = undefined;
   }
 }
 
@@ -70,8 +89,8 @@ export class WaitingList {
     return taken;
   }
 
-  lines(): string {
-    return this.#items.map((waiting) => waiting.line).join('');
+  lines(): Buffer[] {
+    return this.#items.map((waiting) => waiting.line);
   }
 
   /** Refuses and drops those who would rather be refused than wait. */

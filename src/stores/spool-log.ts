@@ -25,6 +25,8 @@ export interface SpoolLogOptions extends Omit<AppendLogOptions, 'preamble'> {
 /** Drained segments go before their time once the log is this full. */
 const PRESSURE_SHARE = 0.5;
 const WAIT = { durable: false, whenFull: 'wait' } as const;
+const DURABLE = { durable: true, whenFull: 'wait' } as const;
+const WRITTEN = { durable: false, whenFull: 'reject' } as const;
 
 export async function openSpoolLog(options: SpoolLogOptions): Promise<SpoolLog> {
   let preamble = () => '';
@@ -63,45 +65,49 @@ export class SpoolLog implements Spool, DrainSource {
     return this.#recovery;
   }
 
-  async sent(record: SentRecord): Promise<void> {
+  sent(record: SentRecord): Promise<void> {
     const text = writeRecord({ t: 'sent', sent: record });
-    const { entry, done } = this.#log.append(text, { durable: false, whenFull: 'reject' });
-    this.#open.set(record.id, entry);
-    try {
-      await done;
-    } catch (error) {
-      // A refused record may still have reached the disk: it must not be charged at a restart.
-      this.released(record.id);
-      throw error;
-    }
+    const appended = this.#log.append(text, WRITTEN);
+    this.#open.set(record.id, appended.entry);
+    return new Promise((resolve, reject) => {
+      appended.whenDone((error) => {
+        if (!error) return resolve();
+        // A refused record may still have reached the disk: it must not be charged at a restart.
+        this.released(record.id);
+        reject(error);
+      });
+    });
   }
 
   seen(spends: readonly { id: string; seen: Amounts }[]): void {
     if (spends.length === 0) return;
     const text = writeRecord({ t: 'seen', spends: [...spends] });
-    this.#forget(this.#log.append(text, { durable: false, whenFull: 'reject' }).done);
+    this.#log.append(text, WRITTEN);
   }
 
-  async ended(event: UsageEvent, durability: 'fsync' | 'written'): Promise<void> {
+  ended(event: UsageEvent, durability: 'fsync' | 'written'): Promise<void> {
     const text = writeRecord({ t: 'ended', event });
-    const durable = durability === 'fsync';
-    const { entry, refused, done } = this.#log.append(text, { durable, whenFull: 'wait' });
-    if (refused) return done;
+    const appended = this.#log.append(text, durability === 'fsync' ? DURABLE : WAIT);
+    if (appended.refused) return appended.done;
     this.#open.delete(event.id);
-    this.#queue.push({ event, entry });
+    this.#queue.push({ event, entry: appended.entry });
     this.#wake();
-    const drainedFirst = new Promise<void>((resolve) => this.#waiting.set(event, resolve));
-    try {
-      await Promise.race([done, drainedFirst]);
-    } finally {
-      this.#waiting.delete(event);
-      this.#wake();
-    }
+    return new Promise((resolve, reject) => {
+      // By the log, or by the drain if that is first.
+      const end = (error?: Error): void => {
+        if (!this.#waiting.delete(event)) return;
+        this.#wake();
+        if (error) reject(error);
+        else resolve();
+      };
+      this.#waiting.set(event, end);
+      appended.whenDone(end);
+    });
   }
 
   released(id: string): void {
     this.#open.delete(id);
-    this.#forget(this.#log.append(writeRecord({ t: 'released', id }), WAIT).done);
+    this.#log.append(writeRecord({ t: 'released', id }), WAIT);
   }
 
   async next(eventsMax: number): Promise<DrainBatch> {
@@ -117,7 +123,7 @@ export class SpoolLog implements Spool, DrainSource {
     const written = taken.findLast(({ entry }) => entry.segment > 0)?.entry;
     if (!written) return;
     this.#drained = { segment: written.segment, offset: written.offset + written.bytes };
-    this.#forget(this.#log.append(this.mark(), WAIT).done);
+    this.#log.append(this.mark(), WAIT);
     void this.#sweep();
   }
 
@@ -172,10 +178,5 @@ export class SpoolLog implements Spool, DrainSource {
       droppable.push(segment.number);
     }
     return droppable;
-  }
-
-  // Nobody waits for these; a failure is told by the log itself.
-  #forget(done: Promise<void>): void {
-    done.catch(() => undefined);
   }
 }

@@ -62,9 +62,12 @@ export function createApp(doors: Doors): App {
   app.onError((error) => {
     throw error;
   });
+  const hot = hotDoors(doors.clients?.proxy);
   return {
     dispatch(exchange) {
       const { incoming } = exchange;
+      const direct = incoming.method === 'POST' ? hot.get(exchange.path) : undefined;
+      if (direct) return direct(exchange);
       // Node leaves the body of an answer to HEAD out by itself.
       const method = incoming.method === 'HEAD' ? 'GET' : incoming.method;
       const request = { method, url: `http://purser${incoming.url}` } as unknown as Request;
@@ -83,11 +86,25 @@ const CALL_DOORS: readonly (readonly [string, Operation])[] = [
   ['/messages/count_tokens', 'count_tokens'],
 ];
 
+const PREFIXES = ['/v1', '/openai/v1', ''];
+
+// The doors of nearly all traffic are found by their path alone, before any routing.
+function hotDoors(proxy: CallDoor | undefined): Map<string, (exchange: Exchange) => Promise<void>> {
+  const hot = new Map<string, (exchange: Exchange) => Promise<void>>();
+  if (!proxy) return hot;
+  for (const prefix of PREFIXES) {
+    for (const [path, operation] of CALL_DOORS) {
+      hot.set(`${prefix}${path}`, (exchange) => proxy.call(exchange, operation));
+    }
+  }
+  return hot;
+}
+
 type Add = (method: Method, path: string, door: Door) => void;
 
 function addClientDoors(add: Add, doors: NonNullable<Doors['clients']>): void {
   const { proxy, caller, quote, keptResponse } = doors;
-  for (const prefix of ['/v1', '/openai/v1', '']) {
+  for (const prefix of PREFIXES) {
     for (const [path, operation] of CALL_DOORS) {
       add('POST', `${prefix}${path}`, (exchange) => proxy.call(exchange, operation));
     }

@@ -43,9 +43,7 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
     const read = await readCall(exchange, operation, deps, options);
     if (read === undefined || isRefused(read)) return read;
     const { incoming, outgoing, requestId } = exchange;
-    const closing = (): Record<string, string> =>
-      exchange.draining() ? { connection: 'close' } : {};
-    const sink = createSink(outgoing, requestId, closing);
+    const sink = createSink(outgoing, requestId, exchange.draining);
     if (incoming.socket.destroyed || incoming.socket.readableEnded) sink.leave();
     const twin = read.idempotencyKey && `${read.credential}\n${read.idempotencyKey}`;
     if (twin !== undefined) {

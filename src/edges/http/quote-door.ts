@@ -25,7 +25,7 @@ export function createQuoteDoor(deps: QuoteDeps, options: ProxyOptions): QuoteDo
     const read = await readCall(exchange, 'chat', deps, options);
     if (read === undefined) return;
     if (isRefused(read)) return answerProblem(exchange, read.refused);
-    const sink = createSink(exchange.outgoing, exchange.requestId, () => ({}));
+    const sink = createSink(exchange.outgoing, exchange.requestId, () => false);
     const quote = await deps.quote({ ...read, sink });
     if (isRefused(quote)) return answerProblem(exchange, quote.refused);
     answerJson(exchange, 200, quoteJson(quote, deps.states(quote)));

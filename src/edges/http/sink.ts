@@ -15,9 +15,9 @@ export interface NodeSink extends Sink {
 export function createSink(
   outgoing: ServerResponse,
   requestId: string,
-  headersAlways: () => Record<string, string>,
+  closing: () => boolean,
 ): NodeSink {
-  return new ResponseSink(outgoing, requestId, headersAlways);
+  return new ResponseSink(outgoing, requestId, closing);
 }
 
 class ResponseSink implements NodeSink {
@@ -30,7 +30,8 @@ class ResponseSink implements NodeSink {
   constructor(
     readonly outgoing: ServerResponse,
     readonly requestId: string,
-    readonly headersAlways: () => Record<string, string>,
+    /** Whether the connection is to end with this answer. */
+    readonly closing: () => boolean,
   ) {
     outgoing.on('close', () => this.leave());
     outgoing.on('error', () => this.leave());
@@ -39,11 +40,7 @@ class ResponseSink implements NodeSink {
   head(status: number, headers: Record<string, string>): void {
     this.headSent = true;
     this.#pending = { status, headers };
-    process.nextTick(() => {
-      if (!this.#pending || this.left) return;
-      this.#writeHead();
-      this.outgoing.flushHeaders();
-    });
+    process.nextTick(flushHead, this);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -81,15 +78,26 @@ class ResponseSink implements NodeSink {
     for (const callback of this.#leaveCallbacks.splice(0)) callback();
   }
 
+  /** Sends a head that no bytes have taken along. */
+  flush(): void {
+    if (!this.#pending || this.left) return;
+    this.#writeHead();
+    this.outgoing.flushHeaders();
+  }
+
   #writeHead(length?: number): void {
     if (!this.#pending || this.left) return;
     const { status, headers } = this.#pending;
     this.#pending = undefined;
-    const all: Record<string, string> = { ...headers, ...this.headersAlways() };
-    all['x-request-id'] ??= this.requestId;
-    if (length !== undefined) all['content-length'] ??= String(length);
-    this.outgoing.writeHead(status, all);
+    if (this.closing()) headers.connection = 'close';
+    headers['x-request-id'] ??= this.requestId;
+    if (length !== undefined) headers['content-length'] ??= String(length);
+    this.outgoing.writeHead(status, headers);
   }
+}
+
+function flushHead(sink: ResponseSink): void {
+  sink.flush();
 }
 
 // What was written still goes out, the end of the answer does not: the reader sees a broken

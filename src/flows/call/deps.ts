@@ -117,11 +117,12 @@ export interface CallDeps {
   countText(text: string, target: Target): number | Promise<number>;
   /** Words and code of a refusal by the ledger. */
   explain(shortages: readonly Shortage[], envelopes: readonly Envelope[], nowMs: number): Refused;
-  /** `x-purser-budget-*`, `x-purser-budgets` and `x-ratelimit-*`. */
+  /** `x-purser-budget-*`, `x-purser-budgets` and `x-ratelimit-*`, written into `headers`. */
   budgetHeaders(
     envelopes: readonly Envelope[],
     balances: readonly Balance[],
     nowMs: number,
+    headers?: Record<string, string>,
   ): Record<string, string>;
   prompts: PromptDeps;
   health: { succeeded(targetId: string): void; failed(targetId: string): void };

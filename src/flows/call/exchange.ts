@@ -45,18 +45,38 @@ const LEFT_READ_MS = 25;
  * a failure of the upstream, or end the process.
  */
 export function guarded(consumer: Consumer, fail: (error: unknown) => void): Consumer {
-  const guard = (step: () => void): void => {
+  return new GuardedConsumer(consumer, fail);
+}
+
+class GuardedConsumer implements Consumer {
+  constructor(
+    readonly consumer: Consumer,
+    readonly fail: (error: unknown) => void,
+  ) {}
+
+  onBytes(chunk: Buffer): void {
     try {
-      step();
+      this.consumer.onBytes(chunk);
     } catch (error) {
-      fail(error);
+      this.fail(error);
     }
-  };
-  return {
-    onBytes: (chunk) => guard(() => consumer.onBytes(chunk)),
-    onEnd: () => guard(() => consumer.onEnd()),
-    onFail: (failure) => guard(() => consumer.onFail(failure)),
-  };
+  }
+
+  onEnd(): void {
+    try {
+      this.consumer.onEnd();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  onFail(failure: UpstreamFailure): void {
+    try {
+      this.consumer.onFail(failure);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
 }
 
 /** What a client is told of a failure; addresses and sockets are for the log alone. */

@@ -6,23 +6,25 @@ import { formatUsd } from '../../core/money.js';
 import type { Head } from './exchange.js';
 import type { Passage } from './passage.js';
 
-/** What can be said of every admitted call. `costNanoUsd` where it is known before the body. */
+/**
+ * What can be said of every admitted call, written into `headers`. `costNanoUsd` where it is known
+ * before the body.
+ */
 export function answerHeaders(
   passage: Passage,
   balances: readonly Balance[],
   costNanoUsd?: number,
+  headers: Record<string, string> = {},
 ): Record<string, string> {
   const { deps, admission, estimate, target, call } = passage;
   const { reserved } = admission;
   const dispatched = passage.dispatchedMs || deps.clock.elapsedMs();
-  const headers: Record<string, string> = {
-    'x-request-id': call.requestId,
-    'x-purser-reservation-id': reserved.id,
-    'x-purser-provider': target.provider.name,
-    'x-purser-model': target.model,
-    'x-purser-attempts': String(passage.attempts),
-    'x-purser-overhead-ms': (dispatched - call.arrivedMs).toFixed(2),
-  };
+  headers['x-request-id'] = call.requestId;
+  headers['x-purser-reservation-id'] = reserved.id;
+  headers['x-purser-provider'] = target.provider.name;
+  headers['x-purser-model'] = target.model;
+  headers['x-purser-attempts'] = String(passage.attempts);
+  headers['x-purser-overhead-ms'] = (dispatched - call.arrivedMs).toFixed(2);
   if (target.price) {
     headers['x-purser-held-usd'] = formatUsd(reserved.held.nano_usd);
     if (costNanoUsd !== undefined) headers['x-purser-cost-usd'] = formatUsd(costNanoUsd);
@@ -31,8 +33,8 @@ export function answerHeaders(
     headers['x-purser-max-tokens-applied'] = String(estimate.boundSent.tokens);
   }
   if (admission.wouldRefuse) headers['x-purser-would-refuse'] = admission.wouldRefuse;
-  Object.assign(headers, call.prompt?.headers);
-  Object.assign(headers, deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs));
+  if (call.prompt) Object.assign(headers, call.prompt.headers);
+  deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs, headers);
   if (deps.options.litellmHeaders) addLitellmHeaders(headers, passage);
   return headers;
 }
@@ -40,12 +42,15 @@ export function answerHeaders(
 /** content-type, retry-after, `openai-*`, `anthropic-*`; rate limits under a name of their own. */
 export function passedHeaders(head: Head): Record<string, string> {
   const passed: Record<string, string> = {};
-  for (const [name, value] of Object.entries(head.headers)) {
-    if (name === 'content-type' || name === 'retry-after') passed[name] = value;
-    else if (name.startsWith('openai-') || name.startsWith('anthropic-')) passed[name] = value;
-    else if (name.startsWith('x-ratelimit-')) passed[`x-upstream-${name.slice(2)}`] = value;
+  const { headers } = head;
+  for (const name in headers) {
+    if (name === 'content-type' || name === 'retry-after') passed[name] = headers[name]!;
+    else if (name.startsWith('openai-') || name.startsWith('anthropic-')) {
+      if (name !== 'openai-organization') passed[name] = headers[name]!;
+    } else if (name.startsWith('x-ratelimit-')) {
+      passed[`x-upstream-${name.slice(2)}`] = headers[name]!;
+    }
   }
-  delete passed['openai-organization'];
   return passed;
 }
 

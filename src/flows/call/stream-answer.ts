@@ -37,8 +37,8 @@ export async function answerStream(
     onFirstByte() {
       passage.firstByteMs = deps.clock.elapsedMs();
       const balances = passage.admission.reserved.balances;
-      const headers = { ...passedHeaders(head), ...answerHeaders(passage, balances) };
-      call.sink.head(head.status, { ...headers, ...STREAM_HEADERS });
+      const headers = answerHeaders(passage, balances, undefined, passedHeaders(head));
+      call.sink.head(head.status, Object.assign(headers, STREAM_HEADERS));
     },
     onChunk: () => deps.failpoint('chunk'),
   });

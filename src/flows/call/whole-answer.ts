@@ -26,7 +26,7 @@ export async function answerWhole(
   await sentIsKept(passage, exchange);
   const end = await readAnswer(exchange, sink, deps.options.answerBytesMax, () => {
     const balances = passage.admission.reserved.balances;
-    sink.head(head.status, { ...passedHeaders(head), ...answerHeaders(passage, balances) });
+    sink.head(head.status, answerHeaders(passage, balances, undefined, passedHeaders(head)));
   });
   passage.lastByteMs = deps.clock.elapsedMs();
   tellHealth(passage, end);
@@ -93,11 +93,8 @@ function send(
     throw new CodedError('usage_log_unavailable', 'The answer could not be written down.');
   }
   const { costNanoUsd } = settlement.reading;
-  const headers = answerHeaders(passage, settlement.balances, costNanoUsd);
-  sink.head(head.status, {
-    ...passedHeaders(head),
-    ...headers,
-    'content-length': String(end.body.length),
-  });
+  const headers = answerHeaders(passage, settlement.balances, costNanoUsd, passedHeaders(head));
+  headers['content-length'] = String(end.body.length);
+  sink.head(head.status, headers);
   sink.end(end.body);
 }

@@ -20,9 +20,13 @@ export function standings(
   nowMs: number,
 ): Standing[] {
   const all: Standing[] = [];
-  for (const envelope of envelopes) {
+  for (let i = 0; i < envelopes.length; i++) {
+    const envelope = envelopes[i]!;
     if (!envelope.visible) continue;
-    const balance = balances.find((one) => one.envelope === envelope.id);
+    const { id } = envelope;
+    // The ledger answers in the order it was asked, so that this is nearly always its place.
+    const here = balances[i];
+    const balance = here?.envelope === id ? here : balances.find((one) => one.envelope === id);
     if (!balance) continue;
     const window = periodWindow(envelope.period, envelope.calendar, nowMs);
     const resetsAtMs = window.label === balance.label ? window.endsAtMs : undefined;
@@ -33,59 +37,119 @@ export function standings(
 
 /** Of budgets in money or tokens, the one of which the smallest share is left. */
 export function tightest(all: readonly Standing[]): Standing | undefined {
-  return leastLeft(all.filter(({ envelope }) => hasAmounts(envelope) && !isRate(envelope)));
+  return leastLeft(all, isBudget);
 }
 
+/** Written into `headers`, which is answered. */
 export function budgetHeaders(
   envelopes: readonly Envelope[],
   balances: readonly Balance[],
   nowMs: number,
+  headers: Record<string, string> = {},
 ): Record<string, string> {
   const all = standings(envelopes, balances, nowMs);
-  const headers: Record<string, string> = {};
   const first = tightest(all);
-  if (first) Object.assign(headers, tightestHeaders(first));
-  if (all.length > 0) headers['x-purser-budgets'] = all.map(listItem).join(', ');
-  for (const unit of ['requests', 'tokens'] as const) {
-    const rates = all.filter(({ envelope }) => envelope.unit === unit && isRate(envelope));
+  if (first) tightestHeaders(first, headers);
+  let list = '';
+  for (const standing of all) list += list === '' ? listItem(standing) : `, ${listItem(standing)}`;
+  if (list !== '') headers['x-purser-budgets'] = list;
+  for (const unit of RATE_UNITS) {
     // A rate whose window is over says nothing of what is left now.
-    const rate = leastLeft(rates.filter(({ resetsAtMs }) => resetsAtMs !== undefined));
-    if (rate) Object.assign(headers, rateHeaders(rate, unit, nowMs));
+    const rate = leastLeft(all, IS_RATE[unit]);
+    if (rate) rateHeaders(rate, unit, nowMs, headers);
   }
   return headers;
 }
 
-function hasAmounts({ unit }: Envelope): boolean {
-  return unit === 'nano_usd' || unit === 'tokens';
+const RATE_UNITS = ['requests', 'tokens'] as const;
+const IS_RATE: Record<(typeof RATE_UNITS)[number], (standing: Standing) => boolean> = {
+  requests: ({ envelope, resetsAtMs }) =>
+    envelope.unit === 'requests' && resetsAtMs !== undefined && isRate(envelope),
+  tokens: ({ envelope, resetsAtMs }) =>
+    envelope.unit === 'tokens' && resetsAtMs !== undefined && isRate(envelope),
+};
+
+function isBudget({ envelope }: Standing): boolean {
+  return (envelope.unit === 'nano_usd' || envelope.unit === 'tokens') && !isRate(envelope);
 }
 
-function leastLeft(all: readonly Standing[]): Standing | undefined {
+function leastLeft(
+  all: readonly Standing[],
+  counts: (standing: Standing) => boolean,
+): Standing | undefined {
   let least: Standing | undefined;
   let leastShare = Number.POSITIVE_INFINITY;
   for (const standing of all) {
     const { limit } = standing.balance;
-    if (limit === null) continue;
+    if (limit === null || !counts(standing)) continue;
     const share = limit === 0 ? 0 : (available(standing.balance) ?? 0) / limit;
     if (share < leastShare) [least, leastShare] = [standing, share];
   }
   return least;
 }
 
-function tightestHeaders({ envelope, balance, resetsAtMs }: Standing): Record<string, string> {
-  const { unit, limit, committed, reserved } = balance;
-  const headers: Record<string, string> = { 'x-purser-budget-scope': headerText(envelope.scope) };
-  const put = (name: string, amount: number | null): void => {
-    if (amount === null) return;
-    headers[`x-purser-budget-${name}-${unitName(unit)}`] = amountText(unit, amount);
+/** What is said of an envelope and does not change with every call. */
+interface Words {
+  scope: string;
+  /** The scope and unit of its item in the list. */
+  item: string;
+  limit: number;
+  limitText: string;
+  resetsAtMs: number;
+  resetText: string;
+}
+
+const known = new WeakMap<Envelope, Words>();
+
+function wordsOf({ envelope, balance, resetsAtMs }: Standing): Words {
+  let words = known.get(envelope);
+  if (!words) {
+    const { scope, unit } = envelope;
+    const item = `${structuredString(scope)};u="${unitName(unit)}"`;
+    const never = { limit: Number.NaN, limitText: '', resetsAtMs: Number.NaN, resetText: '' };
+    words = { scope: headerText(scope), item, ...never };
+    known.set(envelope, words);
+  }
+  if (balance.limit !== null && balance.limit !== words.limit) {
+    words.limit = balance.limit;
+    words.limitText = amountText(balance.unit, balance.limit);
+  }
+  if (resetsAtMs !== undefined && resetsAtMs !== words.resetsAtMs) {
+    words.resetsAtMs = resetsAtMs;
+    words.resetText = instantText(resetsAtMs);
+  }
+  return words;
+}
+
+const AMOUNT_NAMES = {
+  usd: namesOf('usd'),
+  tokens: namesOf('tokens'),
+};
+
+function namesOf(unit: string) {
+  const name = (what: string) => `x-purser-budget-${what}-${unit}`;
+  return {
+    limit: name('limit'),
+    spent: name('spent'),
+    reserved: name('reserved'),
+    remaining: name('remaining'),
   };
-  put('limit', limit);
-  put('spent', committed);
-  put('reserved', reserved);
-  put('remaining', available(balance));
-  if (resetsAtMs !== undefined) headers['x-purser-budget-reset'] = instantText(resetsAtMs);
+}
+
+function tightestHeaders(standing: Standing, headers: Record<string, string>): void {
+  const { envelope, balance, resetsAtMs } = standing;
+  const { unit, limit, committed, reserved } = balance;
+  const words = wordsOf(standing);
+  const names = unit === 'nano_usd' ? AMOUNT_NAMES.usd : AMOUNT_NAMES.tokens;
+  const left = available(balance);
+  headers['x-purser-budget-scope'] = words.scope;
+  if (limit !== null) headers[names.limit] = words.limitText;
+  headers[names.spent] = amountText(unit, committed);
+  headers[names.reserved] = amountText(unit, reserved);
+  if (left !== null) headers[names.remaining] = amountText(unit, left);
+  if (resetsAtMs !== undefined) headers['x-purser-budget-reset'] = words.resetText;
   const warning = passedThreshold(envelope, balance);
   if (warning !== undefined) headers['x-purser-budget-warning'] = String(warning);
-  return headers;
 }
 
 function passedThreshold({ thresholds }: Envelope, balance: Balance): number | undefined {
@@ -96,31 +160,38 @@ function passedThreshold({ thresholds }: Envelope, balance: Balance): number | u
   return highest;
 }
 
-function listItem({ envelope, balance, resetsAtMs }: Standing): string {
+function listItem(standing: Standing): string {
+  const { balance, resetsAtMs } = standing;
   const { unit, limit, committed, reserved } = balance;
+  const { item, limitText } = wordsOf(standing);
   const left = available(balance);
-  const amount = (value: number): string => `"${amountText(unit, value)}"`;
-  return [
-    structuredString(envelope.scope),
-    `u="${unitName(unit)}"`,
-    ...(limit === null ? [] : [`l=${amount(limit)}`]),
-    `s=${amount(committed)}`,
-    `h=${amount(reserved)}`,
-    ...(left === null ? [] : [`r=${amount(left)}`]),
-    ...(resetsAtMs === undefined ? [] : [`t=${Math.floor(resetsAtMs / 1000)}`]),
-  ].join(';');
+  const limited = limit === null ? '' : `;l="${limitText}"`;
+  const amounts = `;s="${amountText(unit, committed)}";h="${amountText(unit, reserved)}"`;
+  const rest = left === null ? '' : `;r="${amountText(unit, left)}"`;
+  const reset = resetsAtMs === undefined ? '' : `;t=${Math.floor(resetsAtMs / 1000)}`;
+  return item + limited + amounts + rest + reset;
+}
+
+const RATE_NAMES = { requests: rateNames('requests'), tokens: rateNames('tokens') };
+
+function rateNames(unit: string) {
+  return {
+    limit: `x-ratelimit-limit-${unit}`,
+    remaining: `x-ratelimit-remaining-${unit}`,
+    reset: `x-ratelimit-reset-${unit}`,
+  };
 }
 
 function rateHeaders(
   { balance, resetsAtMs }: Standing,
   unit: 'requests' | 'tokens',
   nowMs: number,
-): Record<string, string> {
-  return {
-    [`x-ratelimit-limit-${unit}`]: String(balance.limit),
-    [`x-ratelimit-remaining-${unit}`]: String(available(balance)),
-    [`x-ratelimit-reset-${unit}`]: durationText(resetsAtMs! - nowMs),
-  };
+  headers: Record<string, string>,
+): void {
+  const names = RATE_NAMES[unit];
+  headers[names.limit] = String(balance.limit);
+  headers[names.remaining] = String(available(balance));
+  headers[names.reset] = durationText(resetsAtMs! - nowMs);
 }
 
 /** `6m0s` as OpenAI writes it; `250ms` below a second. */
