@@ -100,14 +100,15 @@ export function composeCall(parts: CallParts) {
     authenticate: authenticateCall,
   };
   const handle = createHandle(callDeps);
-  const running = new Set<Promise<unknown>>();
+  const running = openCount();
   const { door, options } = callDoor(parts, identify);
-  const handled = (call: Call) => {
-    const done = handle(call);
-    running.add(done);
-    const over = () => running.delete(done);
-    done.then(over, over);
-    return done;
+  const handled = async (call: Call) => {
+    running.add(1);
+    try {
+      return await handle(call);
+    } finally {
+      running.add(-1);
+    }
   };
   const proxy = createProxy({ ...door, handle: handled }, options);
   const authenticate = identify;
@@ -125,12 +126,28 @@ export function composeCall(parts: CallParts) {
     calibrator,
     previewPrompt: composePreview(parts, prompt.fit, targets.plan),
     /** Resolves when no call is under way, its row written down. */
-    async idle(): Promise<void> {
-      while (running.size > 0) await Promise.allSettled(running);
-    },
+    idle: () => running.zero(),
     async close(): Promise<void> {
       await prompt.snapshots.close();
       await upstream.close();
+    },
+  };
+}
+
+/** How many there are, and who waits until there are none. */
+function openCount() {
+  let count = 0;
+  let waiting: (() => void)[] = [];
+  return {
+    add(more: number): void {
+      count += more;
+      if (count > 0) return;
+      for (const tell of waiting) tell();
+      waiting = [];
+    },
+    zero(): Promise<void> {
+      if (count === 0) return Promise.resolve();
+      return new Promise((resolve) => waiting.push(resolve));
     },
   };
 }
@@ -197,7 +214,7 @@ function composeRest(parts: CallParts): Rest {
 
 function composeAuthenticate({ directory, ledger, pepper }: CallParts, complete = true) {
   const deps = { keys: openKeyVerifier(pepper), envelopesFor };
-  return (part: Pick<Call, 'credential' | 'claims'>) =>
+  return (part: Pick<Call, 'credential' | 'claims' | 'known'>) =>
     authenticate(deps, part, directory.snapshot(), ledger.nowMs(), complete);
 }
 

@@ -1,7 +1,7 @@
 // Counts prompts and answers for the flow: exact where the model's tokenizer is public, and by
 // bytes, which no tokenizer exceeds, where it is not.
 
-import type { Call } from './core/call.js';
+import type { Call, Target } from './core/call.js';
 import type { Tokenizer } from './drivers/tokenizer.js';
 import type { CallDeps, InputCount } from './flows/call/deps.js';
 import {
@@ -11,7 +11,7 @@ import {
   PUBLISHED_OVERHEADS,
   WIDE_OVERHEADS,
 } from './rules/tokens/chat-pieces.js';
-import { encodingOf } from './rules/tokens/encoding.js';
+import { type Encoding, encodingOf } from './rules/tokens/encoding.js';
 import { messagesPieces } from './rules/tokens/messages-pieces.js';
 import { completionsPieces, embeddingsPieces } from './rules/tokens/prompt-pieces.js';
 import { responsesPieces } from './rules/tokens/responses-pieces.js';
@@ -26,7 +26,7 @@ export function composeCounts(
 ): Pick<CallDeps, 'countInput' | 'countText'> {
   return {
     countInput(call, target): InputCount | Promise<InputCount> {
-      const encoding = encodingOf(target.provider.name, target.model);
+      const encoding = encodingFor(target);
       const overheads = encoding ? PUBLISHED_OVERHEADS : WIDE_OVERHEADS;
       const pieces = piecesOf(call, target.model, overheads);
       if (pieces.unbounded) {
@@ -43,10 +43,22 @@ export function composeCounts(
     },
     // What has passed is counted, not bounded: a common encoding is closer than bytes.
     countText(text, target) {
-      const encoding = encodingOf(target.provider.name, target.model) ?? 'o200k_base';
+      const encoding = encodingFor(target) ?? 'o200k_base';
       return tokenizer.count(encoding, text);
     },
   };
+}
+
+const encodings = new WeakMap<Target, Encoding | 'none'>();
+
+/** Found once a target: it is a matter of patterns. */
+function encodingFor(target: Target): Encoding | undefined {
+  let encoding = encodings.get(target);
+  if (encoding === undefined) {
+    encoding = encodingOf(target.provider.name, target.model) ?? 'none';
+    encodings.set(target, encoding);
+  }
+  return encoding === 'none' ? undefined : encoding;
 }
 
 /** What of a body is counted, by its wire format. */

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Config, ProviderConfig } from './config.js';
-import type { Provider, Target } from './core/call.js';
+import type { Plan, Provider, Target } from './core/call.js';
 import type { Clock } from './core/clock.js';
 import { isRefused } from './core/errors.js';
 import { parseOwnJson } from './core/json.js';
@@ -52,21 +52,45 @@ export function composeTargets(
   const openMaxMs = openMs * OPEN_TIMES_MAX;
   const options = { failures, openMs, openMaxMs, probeMs: PROBE_MS };
   const health = openTargetHealth(() => clock.nowMs(), options);
+  const plans = new PlansOfNow();
   return {
     health,
     providers,
     plan(publicModel) {
+      const nowMs = clock.nowMs();
+      const known = health.allWell() ? plans.get(publicModel, nowMs) : undefined;
+      if (known) return known;
       const named = planTargets(publicModel, config.routes, routed, health.isHealthy);
       if (isRefused(named)) return named;
-      const nowMs = clock.nowMs();
       const targets: Target[] = [];
       for (const name of named) {
         const provider = providers.get(name.provider);
         if (provider) targets.push(targetOf(name, provider, catalog, nowMs));
       }
-      return { publicModel, targets };
+      const plan: Plan = { publicModel, targets };
+      if (health.allWell()) plans.set(publicModel, plan, nowMs);
+      return plan;
     },
   };
+}
+
+const PLANS_MAX = 1_000;
+
+/** The plans of this second: prices begin at a whole one, and nothing else moves while all is well. */
+class PlansOfNow {
+  readonly #plans = new Map<string, Plan>();
+  #second = 0;
+
+  get(publicModel: string, nowMs: number): Plan | undefined {
+    return Math.floor(nowMs / 1000) === this.#second ? this.#plans.get(publicModel) : undefined;
+  }
+
+  set(publicModel: string, plan: Plan, nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#second || this.#plans.size >= PLANS_MAX) this.#plans.clear();
+    this.#second = second;
+    this.#plans.set(publicModel, plan);
+  }
 }
 
 function targetOf(name: TargetName, provider: Provider, catalog: Catalog, nowMs: number): Target {

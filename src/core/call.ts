@@ -64,6 +64,8 @@ export interface Call {
   /** Monotonic, from the clock's `elapsedMs`. */
   arrivedMs: number;
   credential: string;
+  /** Whom the door has found it to belong to, before it read the body. */
+  known?: Caller;
   /** What the client says of whom the call is for; checked against the key at authenticate. */
   claims: Attribution;
   /** `x-purser-max-cost-usd`. */

@@ -57,30 +57,19 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
   if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry });
   const all = createSeries(registry);
   const models = limitedLabel();
+  const kinds = new Map<string, CallSeries>();
   const counts = new Map<string, Counter>();
   return {
     call(measure) {
+      const { operation, status, outcome, code = '', provider = 'none' } = measure;
       const model = models(measure.model);
-      const provider = measure.provider ?? 'none';
-      const operation = measure.operation;
-      const said = [operation, provider, model, measure.code ?? ''];
-      all.calls.add([operation, String(measure.status), measure.outcome, measure.code ?? '']);
-      all.duration.observe(said, measure.durationMs / 1000);
-      all.overhead.observe([operation], measure.overheadMs / 1000);
-      if (measure.provider === undefined) return;
-      all.tokens.observe([operation, provider, model, 'input'], measure.inputTokens);
-      all.tokens.observe([operation, provider, model, 'output'], measure.outputTokens);
-      if (measure.firstByteMs !== null) {
-        all.firstChunk.observe([operation, provider, model], measure.firstByteMs / 1000);
+      const key = `${operation}\n${status}\n${outcome}\n${code}\n${provider}\n${model}`;
+      let series = kinds.get(key);
+      if (!series) {
+        series = new CallSeries(all, measure, model);
+        kinds.set(key, series);
       }
-      if (measure.costNanoUsd === null) return;
-      all.cost.add([provider, model], measure.costNanoUsd / 1e9);
-      if (measure.heldNanoUsd > 0) {
-        all.efficiency.observe(
-          [operation, provider, model],
-          measure.costNanoUsd / measure.heldNanoUsd,
-        );
-      }
+      series.add(measure);
     },
     ledger: (verb, seconds) => all.ledger.observe([verb], seconds),
     count(event, by = 1) {
@@ -105,6 +94,57 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
     },
     text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
+}
+
+/** The series of one kind of call, found once: a call adds to plain numbers. */
+class CallSeries {
+  readonly #all: ReturnType<typeof createSeries>;
+  readonly #target: readonly string[];
+  readonly #operation: readonly string[];
+  readonly #calls: Cell;
+  readonly #duration: Row;
+  readonly #overhead: Row;
+  readonly #provided: { input: Row; output: Row } | undefined;
+  #firstChunk: Row | undefined;
+  #cost: Cell | undefined;
+  #efficiency: Row | undefined;
+
+  constructor(all: ReturnType<typeof createSeries>, measure: CallMeasure, model: string) {
+    const { operation, outcome, code = '', provider = 'none' } = measure;
+    this.#all = all;
+    this.#operation = [operation];
+    this.#target = [operation, provider, model];
+    this.#calls = all.calls.cell([operation, String(measure.status), outcome, code]);
+    this.#duration = all.duration.row([...this.#target, code]);
+    this.#overhead = all.overhead.row(this.#operation);
+    this.#provided =
+      measure.provider === undefined
+        ? undefined
+        : {
+            input: all.tokens.row([...this.#target, 'input']),
+            output: all.tokens.row([...this.#target, 'output']),
+          };
+  }
+
+  add(measure: CallMeasure): void {
+    const { firstByteMs, costNanoUsd, heldNanoUsd } = measure;
+    this.#calls.value += 1;
+    this.#duration.observe(measure.durationMs / 1000);
+    this.#overhead.observe(measure.overheadMs / 1000);
+    if (!this.#provided) return;
+    this.#provided.input.observe(measure.inputTokens);
+    this.#provided.output.observe(measure.outputTokens);
+    if (firstByteMs !== null) {
+      this.#firstChunk ??= this.#all.firstChunk.row(this.#target);
+      this.#firstChunk.observe(firstByteMs / 1000);
+    }
+    if (costNanoUsd === null) return;
+    this.#cost ??= this.#all.cost.cell(this.#target.slice(1));
+    this.#cost.value += costNanoUsd / 1e9;
+    if (heldNanoUsd <= 0) return;
+    this.#efficiency ??= this.#all.efficiency.row(this.#target);
+    this.#efficiency.observe(costNanoUsd / heldNanoUsd);
+  }
 }
 
 function createSeries(registry: Registry) {
@@ -153,25 +193,60 @@ interface Sample {
   metricName?: string;
 }
 
+interface Cell {
+  labels: Record<string, string>;
+  value: number;
+}
+
 interface Counter {
   add(values: readonly string[], by?: number): void;
+  cell(values: readonly string[]): Cell;
 }
 
 function counterSeries(registry: Registry, name: string, help: string, labels: string[]): Counter {
-  const totals = new Map<string, { labels: Record<string, string>; value: number }>();
+  const totals = new Map<string, Cell>();
   register(registry, name, help, 'counter', () => [...totals.values()]);
+  const cell = (values: readonly string[]): Cell => {
+    const key = values.join('\n');
+    let total = totals.get(key);
+    if (!total) {
+      total = { labels: nameLabels(labels, values), value: 0 };
+      totals.set(key, total);
+    }
+    return total;
+  };
   return {
+    cell,
     add(values, by = 1) {
-      const key = values.join('\n');
-      const total = totals.get(key);
-      if (total) total.value += by;
-      else totals.set(key, { labels: nameLabels(labels, values), value: by });
+      cell(values).value += by;
     },
   };
 }
 
 interface Histogram {
   observe(values: readonly string[], value: number): void;
+  row(values: readonly string[]): Row;
+}
+
+/** One set of labels of a histogram. */
+class Row {
+  readonly buckets: number[];
+  sum = 0;
+
+  constructor(
+    readonly labels: Record<string, string>,
+    readonly edges: readonly number[],
+  ) {
+    this.buckets = new Array<number>(edges.length + 1).fill(0);
+  }
+
+  observe(value: number): void {
+    const { edges } = this;
+    let index = 0;
+    while (index < edges.length && value > edges[index]!) index += 1;
+    this.buckets[index]! += 1;
+    this.sum += value;
+  }
 }
 
 function histogramSeries(
@@ -181,10 +256,7 @@ function histogramSeries(
   labels: string[],
   edges: readonly number[],
 ): Histogram {
-  const rows = new Map<
-    string,
-    { labels: Record<string, string>; buckets: number[]; sum: number }
-  >();
+  const rows = new Map<string, Row>();
   register(registry, name, help, 'histogram', () => {
     const samples: Sample[] = [];
     for (const row of rows.values()) {
@@ -199,21 +271,16 @@ function histogramSeries(
     }
     return samples;
   });
-  return {
-    observe(values, value) {
-      const key = values.join('\n');
-      let row = rows.get(key);
-      if (!row) {
-        const buckets = new Array<number>(edges.length + 1).fill(0);
-        row = { labels: nameLabels(labels, values), buckets, sum: 0 };
-        rows.set(key, row);
-      }
-      let index = 0;
-      while (index < edges.length && value > edges[index]!) index += 1;
-      row.buckets[index]! += 1;
-      row.sum += value;
-    },
+  const rowOf = (values: readonly string[]): Row => {
+    const key = values.join('\n');
+    let row = rows.get(key);
+    if (!row) {
+      row = new Row(nameLabels(labels, values), edges);
+      rows.set(key, row);
+    }
+    return row;
   };
+  return { row: rowOf, observe: (values, value) => rowOf(values).observe(value) };
 }
 
 // prom-client writes out whatever has a name and can be asked for its samples.

@@ -18,6 +18,8 @@ const NO_HASH = Buffer.alloc(32);
 export interface KeyVerifier {
   /** The key's row if the key is good now, else why it is not. */
   verify(credential: string, snapshot: DirectorySnapshot, nowMs: number): KeyRow | Refused;
+  /** The same of a key that was verified against the snapshot that is in force. */
+  judge(row: KeyRow, nowMs: number): KeyRow | Refused;
 }
 
 export function openKeyVerifier(pepper: Buffer): KeyVerifier {
@@ -46,13 +48,18 @@ export function openKeyVerifier(pepper: Buffer): KeyVerifier {
         if (verified.size >= VERIFIED_MAX) verified.clear();
         verified.set(digest, row);
       }
-      const verdict = judgeKey(row, nowMs);
-      if (verdict === 'ok') return row;
-      if (verdict === 'revoked') return refuse('key_revoked', REVOKED, CHALLENGE);
-      if (verdict === 'expired') return refuse('key_expired', EXPIRED, CHALLENGE);
-      return refuse('key_disabled', DISABLED, CHALLENGE);
+      return judge(row, nowMs);
     },
+    judge,
   };
+}
+
+function judge(row: KeyRow, nowMs: number): KeyRow | Refused {
+  const verdict = judgeKey(row, nowMs);
+  if (verdict === 'ok') return row;
+  if (verdict === 'revoked') return refuse('key_revoked', REVOKED, CHALLENGE);
+  if (verdict === 'expired') return refuse('key_expired', EXPIRED, CHALLENGE);
+  return refuse('key_disabled', DISABLED, CHALLENGE);
 }
 
 const CHALLENGE = { headers: { 'www-authenticate': 'Bearer realm="purser"' } };

@@ -11,21 +11,31 @@ const KEPT = 100;
 const ENTRIES_MAX = 10_000;
 
 export function createOutputSizes(): OutputSizes {
-  const known = new Map<string, { sizes: number[]; next: number; usual: number }>();
+  const known = new Map<string, { sizes: number[]; next: number; usual: number | undefined }>();
   return {
     note(who, tokens) {
       let entry = known.get(who);
       if (!entry) {
         // The oldest goes: a map keeps the order in which its keys came.
         if (known.size >= ENTRIES_MAX) known.delete(known.keys().next().value ?? '');
-        entry = { sizes: [], next: 0, usual: 0 };
+        entry = { sizes: [], next: 0, usual: undefined };
         known.set(who, entry);
       }
       entry.sizes[entry.next] = tokens;
       entry.next = (entry.next + 1) % KEPT;
-      const sorted = [...entry.sizes].sort((a, b) => a - b);
-      entry.usual = sorted[Math.ceil(sorted.length * 0.95) - 1] ?? 0;
+      entry.usual = undefined;
     },
-    usual: (who) => known.get(who)?.usual,
+    usual(who) {
+      const entry = known.get(who);
+      if (!entry) return undefined;
+      // Worked out where it is asked for: a stream asks, and every answer is noted.
+      entry.usual ??= percentile(entry.sizes);
+      return entry.usual;
+    },
   };
+}
+
+function percentile(sizes: readonly number[]): number {
+  const sorted = [...sizes].sort((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * 0.95) - 1] ?? 0;
 }

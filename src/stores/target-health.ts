@@ -12,6 +12,8 @@ export interface TargetHealth {
   isHealthy(targetId: string): boolean;
   succeeded(targetId: string): void;
   failed(targetId: string): void;
+  /** Nothing is known against any target. */
+  allWell(): boolean;
   /** Targets whose breaker is not closed. */
   unhealthy(): readonly string[];
 }
@@ -33,6 +35,7 @@ export function openTargetHealth(nowMs: () => number, options: BreakerOptions): 
       const known = breakers.get(targetId) ?? CLOSED;
       breakers.set(targetId, breakerFailed(known, nowMs(), options));
     },
+    allWell: () => breakers.size === 0,
     unhealthy() {
       const open = [...breakers].filter(([, breaker]) => breaker.phase !== 'closed');
       return open.map(([targetId]) => targetId);

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Refused, refuse } from '../../core/errors.js';
 import { type Exchange, hasBody } from './exchange.js';
+import { IdleWatch, type Waiting } from './idle-watch.js';
 
 export interface BodyOptions {
   bodyBytesMax: number;
@@ -11,6 +12,7 @@ export interface BodyOptions {
   bodyIdleMs: number;
 }
 
+const idleWatch = new IdleWatch();
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
 /** The bytes, or why they are not taken; undefined if the client left meanwhile. */
@@ -47,33 +49,70 @@ function collect(
   incoming: IncomingMessage,
   options: BodyOptions,
 ): Promise<Buffer | Refused | undefined> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const finish = (value: Buffer | Refused | undefined): void => {
-      clearTimeout(idle);
-      incoming.off('data', onBytes);
-      incoming.pause();
-      resolve(value);
-    };
-    const idle = setTimeout(
-      () => finish(refuse('request_timeout', 'The body did not arrive in time.')),
-      options.bodyIdleMs,
-    ).unref();
-    const onBytes = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes > options.bodyBytesMax) {
-        finish(tooLarge(options.bodyBytesMax));
-      } else {
-        chunks.push(chunk);
-        idle.refresh();
-      }
-    };
-    incoming.on('data', onBytes);
-    incoming.once('end', () => finish(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    incoming.once('error', () => finish(undefined));
-    incoming.once('close', () => finish(undefined));
-  });
+  return new Promise((resolve) => new Collector(incoming, options, resolve));
+}
+
+class Collector implements Waiting {
+  readonly #incoming: IncomingMessage;
+  readonly #options: BodyOptions;
+  readonly #resolve: (value: Buffer | Refused | undefined) => void;
+  #first: Buffer | undefined;
+  #rest: Buffer[] | undefined;
+  #bytes = 0;
+  #over = false;
+  idleMs: number;
+  /** By the clock of durations. */
+  heardMs = performance.now();
+
+  constructor(
+    incoming: IncomingMessage,
+    options: BodyOptions,
+    resolve: (value: Buffer | Refused | undefined) => void,
+  ) {
+    this.#incoming = incoming;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.idleMs = options.bodyIdleMs;
+    const left = (): void => this.#finish(undefined);
+    incoming.on('data', (chunk: Buffer) => this.#take(chunk));
+    incoming.on('end', () => this.#finish(this.#whole()));
+    incoming.on('error', left);
+    incoming.on('close', left);
+    idleWatch.add(this);
+  }
+
+  onIdle(): void {
+    this.#finish(refuse('request_timeout', 'The body did not arrive in time.'));
+    this.#incoming.pause();
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#options.bodyBytesMax) {
+      this.#finish(tooLarge(this.#options.bodyBytesMax));
+      this.#incoming.pause();
+      return;
+    }
+    if (!this.#first) this.#first = chunk;
+    else {
+      this.#rest ??= [this.#first];
+      this.#rest.push(chunk);
+    }
+    this.heardMs = performance.now();
+  }
+
+  #whole(): Buffer {
+    if (this.#rest) return Buffer.concat(this.#rest);
+    return this.#first ?? Buffer.alloc(0);
+  }
+
+  #finish(value: Buffer | Refused | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    idleWatch.remove(this);
+    this.#resolve(value);
+  }
 }
 
 function tooLarge(bytesMax: number): Refused {

@@ -108,6 +108,7 @@ export async function readCall(
     requestId,
     arrivedMs,
     credential,
+    known: caller,
     claims: claimsOf(headers, body.endUser),
     ...(maxCostNanoUsd !== undefined && { maxCostNanoUsd }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),

@@ -6,7 +6,6 @@ import type { Call, Caller } from '../../core/call.js';
 import type { AgentRow, DirectorySnapshot, KeyRow, ProjectRow } from '../../core/directory.js';
 import type { Envelope, ScopeType } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
-import type { JsonObject } from '../../core/json.js';
 import type { Attribution } from '../../core/usage-event.js';
 import { tierAccess } from '../../rules/budget/tier.js';
 import type { KeyVerifier } from '../../stores/api-keys.js';
@@ -19,13 +18,10 @@ export interface AuthenticateDeps {
 }
 
 /** What a key decides, the same for every call that it makes. */
-interface Identity {
-  attribution: Attribution;
-  allowedModels: readonly string[] | null;
-  modelConfig: JsonObject;
-  tier: Caller['tier'];
-  envelopes: readonly Envelope[];
-}
+type Identity = Caller;
+
+/** Which key made a caller, by which snapshot. */
+const proofs = new WeakMap<Caller, { row: KeyRow; snapshot: DirectorySnapshot }>();
 
 // Rows are made anew with every snapshot, so what hangs on a row ends with its snapshot.
 const identities = new WeakMap<KeyRow, Identity | Refused>();
@@ -33,28 +29,37 @@ const identities = new WeakMap<KeyRow, Identity | Refused>();
 /** `complete`: the claims are all that the call will make, so none that is required may lack. */
 export function authenticate(
   deps: AuthenticateDeps,
-  part: Pick<Call, 'credential' | 'claims'>,
+  part: Pick<Call, 'credential' | 'claims' | 'known'>,
   snapshot: DirectorySnapshot,
   nowMs: number,
   complete = false,
 ): Caller | Refused {
-  const row = deps.keys.verify(part.credential, snapshot, nowMs);
+  const proof = part.known && proofs.get(part.known);
+  const row =
+    proof?.snapshot === snapshot
+      ? deps.keys.judge(proof.row, nowMs)
+      : deps.keys.verify(part.credential, snapshot, nowMs);
   if (isRefused(row)) return row;
   let identity = identities.get(row);
   if (!identity) {
     identity = identify(row, snapshot, deps);
     identities.set(row, identity);
+    if (!isRefused(identity)) proofs.set(identity, { row, snapshot });
   }
   if (isRefused(identity)) return identity;
   const claims = row.dimensions ? heardClaims(row.dimensions, part.claims, complete) : part.claims;
   if (isRefused(claims)) return claims;
+  if (isEmpty(claims)) return identity;
   const attribution = { ...claims, ...identity.attribution };
-  const { allowedModels, modelConfig, tier } = identity;
   const envelopes = addsEnvelopes(claims, snapshot)
     ? deps.envelopesFor(attribution, snapshot)
     : identity.envelopes;
-  const caller = { keyId: row.id, attribution, allowedModels, modelConfig, envelopes };
-  return tier ? { ...caller, tier } : caller;
+  return { ...identity, attribution, envelopes };
+}
+
+function isEmpty(claims: Attribution): boolean {
+  for (const _claim in claims) return false;
+  return true;
 }
 
 const CLAIMED: ReadonlySet<ScopeType> = new Set([
@@ -78,9 +83,7 @@ function addsEnvelopes(claims: Attribution, snapshot: DirectorySnapshot): boolea
     some = snapshot.limits.some((limit) => CLAIMED.has(limit.scopeType));
     claimedLimits.set(snapshot, some);
   }
-  if (!some) return false;
-  for (const _claim in claims) return true;
-  return false;
+  return some && !isEmpty(claims);
 }
 
 function identify(
@@ -98,11 +101,13 @@ function identify(
     return refuse('key_disabled', "The project of this API key's agent is not active.");
   }
   const attribution = attributionOf(row, agent, project);
+  const tier = tierAccess(agent, snapshot);
   return {
+    keyId: row.id,
     attribution,
     allowedModels: row.allowedModels,
+    ...(tier && { tier }),
     modelConfig: agent.modelConfig,
-    tier: tierAccess(agent, snapshot),
     envelopes: deps.envelopesFor(attribution, snapshot),
   };
 }

@@ -10,25 +10,38 @@ import { tokensWithin } from '../../rules/tokens/calibrate.js';
 import type { CallDeps, InputCount } from './deps.js';
 import { boundOf, outputBound } from './output-bound.js';
 
-export async function estimate(
+/** At once where the prompt's tokens are known or few, which is nearly always. */
+export function estimate(
   deps: CallDeps,
   call: Call,
   caller: Caller,
   plan: Plan,
-): Promise<Estimate | Refused> {
+): Estimate | Refused | Promise<Estimate | Refused> {
   const unbounded = refuseUnbounded(caller, call.body);
-  if (unbounded) return unbounded;
-  let total: Estimate | undefined;
-  for (const target of plan.targets) {
-    const unpriced = deps.options.dry ? undefined : refuseUnpriced(caller, target);
-    if (unpriced) return unpriced;
-    const counted = deps.countInput(call, target);
-    const input = typeof counted === 'object' && 'then' in counted ? await counted : counted;
-    const one = estimateFor(deps, call, caller, target, input);
-    if ('refused' in one) return one;
-    total = total === undefined ? one : dearer(total, one);
+  return unbounded ?? estimateFrom(0, undefined);
+
+  function estimateFrom(
+    first: number,
+    before: Estimate | undefined,
+  ): Estimate | Refused | Promise<Estimate | Refused> {
+    let total = before;
+    for (let index = first; index < plan.targets.length; index += 1) {
+      const target = plan.targets[index]!;
+      const unpriced = deps.options.dry ? undefined : refuseUnpriced(caller, target);
+      if (unpriced) return unpriced;
+      const counted = deps.countInput(call, target);
+      if (counted instanceof Promise) {
+        return counted.then((input) => {
+          const one = estimateFor(deps, call, caller, target, input);
+          return 'refused' in one ? one : estimateFrom(index + 1, total ? dearer(total, one) : one);
+        });
+      }
+      const one = estimateFor(deps, call, caller, target, counted);
+      if ('refused' in one) return one;
+      total = total === undefined ? one : dearer(total, one);
+    }
+    return total ?? refuse('model_not_found', `No target serves ${call.body.model}.`);
   }
-  return total ?? refuse('model_not_found', `No target serves ${call.body.model}.`);
 }
 
 function estimateFor(

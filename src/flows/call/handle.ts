@@ -35,7 +35,8 @@ export function createHandle(deps: CallDeps): Handle {
     const fitted = fitting && (await fitting);
     if (isRefused(fitted)) return summariseRefusal(deps, asked, fitted);
     const call = fitted ? { ...asked, body: fitted.body, prompt: fitted } : asked;
-    const estimated = await estimate(deps, call, caller, plan);
+    const estimating = estimate(deps, call, caller, plan);
+    const estimated = estimating instanceof Promise ? await estimating : estimating;
     if (isRefused(estimated)) return summariseRefusal(deps, call, estimated);
     deps.failpoint('pre_reserve');
     const admission = await reserve(deps, call, caller, plan, estimated);

@@ -160,25 +160,44 @@ export function markSent(passage: Passage): Promise<SentMark> {
   const { reserved, stub } = admission;
   passage.sentAttempt = passage.attempts;
   const floor = plus(passage.billed, passage.estimate.floor);
-  const written = deps.spool
-    .sent({ id: reserved.id, lines: reserved.lines, stub, floor })
-    .then((): SentMark => 'marked')
-    .catch((error: unknown): SentMark => {
-      deps.log.error({ id: reserved.id, error }, 'the usage log took no `sent` record');
-      return 'unwritten';
+  const { id, lines } = reserved;
+  return new Promise((resolve) => {
+    let disk: SentMark | undefined;
+    let ledger: SentMark | undefined;
+    const both = (): void => {
+      if (!disk || !ledger) return;
+      deps.failpoint('post_send');
+      resolve(disk === 'marked' ? ledger : disk);
+    };
+    deps.spool.sent({ id, lines, stub, floor }).then(
+      () => {
+        disk = 'marked';
+        both();
+      },
+      (error: unknown) => {
+        deps.log.error({ id, error }, 'the usage log took no `sent` record');
+        disk = 'unwritten';
+        both();
+      },
+    );
+    tellLedger(passage, floor).then((mark) => {
+      ledger = mark;
+      both();
     });
-  const told = deps.ledger
-    .extend({ id: reserved.id, more: NOTHING, sent: { floor }, leaseMs: deps.options.leaseMs })
-    .then((reply): SentMark => (reply.answer === 'GONE' ? 'gone' : 'marked'))
-    .catch((error: unknown): SentMark => {
-      // A stream that is under way goes on while the ledger is away; its event waits in the spool.
-      if (error instanceof LedgerUnavailable) return 'marked';
-      // Nobody awaits this yet, so that a throw from here would end the process.
-      deps.log.error({ id: reserved.id, error }, 'the ledger failed on a call that was sent');
-      return 'unwritten';
-    });
-  return Promise.all([written, told]).then(([disk, ledger]) => {
-    deps.failpoint('post_send');
-    return disk === 'marked' ? ledger : disk;
   });
+}
+
+/** Never rejects: nobody awaits it yet, so that a throw from here would end the process. */
+async function tellLedger({ deps, admission }: Passage, floor: Amounts): Promise<SentMark> {
+  const { id } = admission.reserved;
+  const { leaseMs } = deps.options;
+  try {
+    const reply = await deps.ledger.extend({ id, more: NOTHING, sent: { floor }, leaseMs });
+    return reply.answer === 'GONE' ? 'gone' : 'marked';
+  } catch (error) {
+    // A stream that is under way goes on while the ledger is away; its event waits in the spool.
+    if (error instanceof LedgerUnavailable) return 'marked';
+    deps.log.error({ id, error }, 'the ledger failed on a call that was sent');
+    return 'unwritten';
+  }
 }

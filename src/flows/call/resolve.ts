@@ -1,7 +1,7 @@
 // Which targets may serve the call: the model's plan, if the key may use that model at all; and
 // the budgets of models and providers, which are known only now.
 
-import type { Call, Caller, Plan } from '../../core/call.js';
+import type { Call, Caller, Plan, Target } from '../../core/call.js';
 import type { Envelope } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { ENVELOPES_MAX } from '../../rules/budget/envelopes.js';
@@ -35,6 +35,7 @@ function servedPlan(call: Call, plan: Plan): Plan | Refused {
   const { operation } = call;
   const isMessages = operation === 'messages' || operation === 'count_tokens';
   const dialect = isMessages ? 'anthropic' : 'openai';
+  if (plan.targets.every(({ provider }) => provider.dialect === dialect)) return plan;
   const targets = plan.targets.filter(({ provider }) => provider.dialect === dialect);
   if (targets.length > 0) return { ...plan, targets };
   const door = dialect === 'anthropic' ? '/v1/chat/completions' : '/v1/messages';
@@ -54,10 +55,14 @@ export function withTargets(
   caller: Caller,
   plan: Plan,
 ): { caller: Caller; plan: Plan } {
+  const { publicModel } = plan;
+  const isOwn = (target: Target) =>
+    deps.targetEnvelopes(caller, target, publicModel) === caller.envelopes;
+  if (plan.targets.every(isOwn)) return { caller, plan };
   const all = new Map<string, Envelope>();
   let changed = false;
   const targets = plan.targets.filter((target, index) => {
-    const own = deps.targetEnvelopes(caller, target, plan.publicModel);
+    const own = deps.targetEnvelopes(caller, target, publicModel);
     if (own === caller.envelopes) return true;
     const fresh = own.filter(({ id }) => !all.has(id));
     if (index > 0 && all.size + fresh.length > ENVELOPES_MAX) return false;

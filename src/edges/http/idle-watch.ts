@@ -1,0 +1,44 @@
+// Who waits for bytes that may never come. One coarse timer looks after all of them: a timer each
+// would cost more than reading a small body does. It is late by at most an eighth of the wait.
+
+export interface Waiting {
+  /** The longest wait. */
+  readonly idleMs: number;
+  /** When it heard something last, by `performance.now`. */
+  readonly heardMs: number;
+  /** Called once the wait is over, for as long as it is not removed. */
+  onIdle(): void;
+}
+
+const LOOK_MS_MIN = 10;
+const LOOK_MS_MAX = 1_000;
+
+export class IdleWatch {
+  readonly #waiting = new Set<Waiting>();
+  #timer: NodeJS.Timeout | undefined;
+  #lookMs = Number.POSITIVE_INFINITY;
+
+  add(waiting: Waiting): void {
+    this.#waiting.add(waiting);
+    const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, waiting.idleMs / 8));
+    if (lookMs >= this.#lookMs) return;
+    this.#lookMs = lookMs;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#look(), lookMs).unref();
+  }
+
+  remove(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    for (const waiting of this.#waiting) {
+      if (nowMs - waiting.heardMs >= waiting.idleMs) waiting.onIdle();
+    }
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#lookMs = Number.POSITIVE_INFINITY;
+  }
+}
