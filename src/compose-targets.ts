@@ -76,7 +76,7 @@ export function composeTargets(
 
 const PLANS_MAX = 1_000;
 
-/** The plans of this second: prices begin at a whole one, and nothing else moves while all is well. */
+/** Plans of this second: prices begin at a whole one, and else nothing moves while all is well. */
 class PlansOfNow {
   readonly #plans = new Map<string, Plan>();
   #second = 0;

@@ -65,7 +65,8 @@ export function settingAt(
   atMs: number,
 ): { limit: number | null; version: number } {
   let setting: { limit: number | null; version: number } = envelope;
-  for (const later of envelope.later ?? []) if (later.fromMs <= atMs) setting = later;
+  if (!envelope.later) return setting;
+  for (const later of envelope.later) if (later.fromMs <= atMs) setting = later;
   return setting;
 }
 

@@ -3,29 +3,15 @@
 // only up to a number of values, and everything after that counts as `other`.
 
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type CallMeasure, CallSeries, type Cell, Row } from './call-series.js';
+
+export type { CallMeasure } from './call-series.js';
 
 const LABEL_VALUES_MAX = 200;
 const DURATION_S = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const TOKENS = [1, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576];
 const OVERHEAD_S = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
 const SHARE = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.25, 2];
-
-/** What one finished call adds. Times in milliseconds; null where there was none. */
-export interface CallMeasure {
-  operation: string;
-  outcome: string;
-  status: number;
-  code?: string;
-  provider?: string;
-  model: string;
-  inputTokens: number;
-  outputTokens: number;
-  costNanoUsd: number | null;
-  heldNanoUsd: number;
-  overheadMs: number;
-  firstByteMs: number | null;
-  durationMs: number;
-}
 
 /** Events that happen beside the path of a call. */
 export type Event =
@@ -96,57 +82,6 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
   };
 }
 
-/** The series of one kind of call, found once: a call adds to plain numbers. */
-class CallSeries {
-  readonly #all: ReturnType<typeof createSeries>;
-  readonly #target: readonly string[];
-  readonly #operation: readonly string[];
-  readonly #calls: Cell;
-  readonly #duration: Row;
-  readonly #overhead: Row;
-  readonly #provided: { input: Row; output: Row } | undefined;
-  #firstChunk: Row | undefined;
-  #cost: Cell | undefined;
-  #efficiency: Row | undefined;
-
-  constructor(all: ReturnType<typeof createSeries>, measure: CallMeasure, model: string) {
-    const { operation, outcome, code = '', provider = 'none' } = measure;
-    this.#all = all;
-    this.#operation = [operation];
-    this.#target = [operation, provider, model];
-    this.#calls = all.calls.cell([operation, String(measure.status), outcome, code]);
-    this.#duration = all.duration.row([...this.#target, code]);
-    this.#overhead = all.overhead.row(this.#operation);
-    this.#provided =
-      measure.provider === undefined
-        ? undefined
-        : {
-            input: all.tokens.row([...this.#target, 'input']),
-            output: all.tokens.row([...this.#target, 'output']),
-          };
-  }
-
-  add(measure: CallMeasure): void {
-    const { firstByteMs, costNanoUsd, heldNanoUsd } = measure;
-    this.#calls.value += 1;
-    this.#duration.observe(measure.durationMs / 1000);
-    this.#overhead.observe(measure.overheadMs / 1000);
-    if (!this.#provided) return;
-    this.#provided.input.observe(measure.inputTokens);
-    this.#provided.output.observe(measure.outputTokens);
-    if (firstByteMs !== null) {
-      this.#firstChunk ??= this.#all.firstChunk.row(this.#target);
-      this.#firstChunk.observe(firstByteMs / 1000);
-    }
-    if (costNanoUsd === null) return;
-    this.#cost ??= this.#all.cost.cell(this.#target.slice(1));
-    this.#cost.value += costNanoUsd / 1e9;
-    if (heldNanoUsd <= 0) return;
-    this.#efficiency ??= this.#all.efficiency.row(this.#target);
-    this.#efficiency.observe(costNanoUsd / heldNanoUsd);
-  }
-}
-
 function createSeries(registry: Registry) {
   const target = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'];
   const histogram = (name: string, help: string, labels: string[], edges: number[]) =>
@@ -193,11 +128,6 @@ interface Sample {
   metricName?: string;
 }
 
-interface Cell {
-  labels: Record<string, string>;
-  value: number;
-}
-
 interface Counter {
   add(values: readonly string[], by?: number): void;
   cell(values: readonly string[]): Cell;
@@ -226,27 +156,6 @@ function counterSeries(registry: Registry, name: string, help: string, labels: s
 interface Histogram {
   observe(values: readonly string[], value: number): void;
   row(values: readonly string[]): Row;
-}
-
-/** One set of labels of a histogram. */
-class Row {
-  readonly buckets: number[];
-  sum = 0;
-
-  constructor(
-    readonly labels: Record<string, string>,
-    readonly edges: readonly number[],
-  ) {
-    this.buckets = new Array<number>(edges.length + 1).fill(0);
-  }
-
-  observe(value: number): void {
-    const { edges } = this;
-    let index = 0;
-    while (index < edges.length && value > edges[index]!) index += 1;
-    this.buckets[index]! += 1;
-    this.sum += value;
-  }
 }
 
 function histogramSeries(

@@ -31,6 +31,8 @@ export class Exchange implements UpstreamCall, RawHandler {
   #ended = false;
   #sent = false;
   #bytesSeen = 0;
+  /** As the answer announces; infinite where it does not. */
+  #bytesMost = Number.POSITIVE_INFINITY;
   #paused = false;
   #wirePaused = false;
   #reading = false;
@@ -52,18 +54,20 @@ export class Exchange implements UpstreamCall, RawHandler {
   start(connection: Connection, path: string): void {
     const { method, headers, body, connectTimeoutMs, firstByteTimeoutMs } = this.#request;
     this.#connection = connection;
-    this.#connectTimer = this.#timer(connectTimeoutMs, 'connect_timeout', 'no connection');
     this.#firstByteTimer = this.#timer(firstByteTimeoutMs, 'first_byte_timeout', 'no answer');
     connection.wire.dispatch(
       {
         method,
         path,
-        headers: { ...headers, 'accept-encoding': 'identity' },
+        headers: pairsOf(headers),
         body: body === null || body.length === 0 ? null : Buffer.concat(body),
       },
       this,
     );
     this.#starting = false;
+    // A connection that was kept is used at once, and nothing is left to wait for.
+    if (this.#sent || this.#ended) return;
+    this.#connectTimer = this.#timer(connectTimeoutMs, 'connect_timeout', 'no connection');
   }
 
   pause(): void {
@@ -104,6 +108,8 @@ export class Exchange implements UpstreamCall, RawHandler {
       this.#fail('protocol', `the answer is compressed (${encoding}) though not asked to be`);
       return true;
     }
+    const length = headers['content-length'];
+    if (length !== undefined) this.#bytesMost = Number(length);
     this.#resumeWire = resume;
     this.#handler.onHead(status, headers);
     return this.#goOn();
@@ -113,7 +119,8 @@ export class Exchange implements UpstreamCall, RawHandler {
     if (this.#ended) return true;
     if (this.#bytesSeen === 0) clearTimeout(this.#firstByteTimer);
     this.#bytesSeen += chunk.length;
-    if (!this.#paused) this.#armIdle();
+    // After the last byte the end follows in the same read: there is no wait to bound.
+    if (!this.#paused && this.#bytesSeen !== this.#bytesMost) this.#armIdle();
     this.#reading = true;
     try {
       this.#handler.onBytes(chunk);
@@ -198,6 +205,16 @@ function kindOf(error: Error & { code?: string }, sent: boolean): Kind {
   if (!sent) return 'connect';
   const isHttp = code.startsWith('HPE_') || NOT_HTTP.has(code) || error.message === 'bad upgrade';
   return isHttp ? 'protocol' : 'reset';
+}
+
+// Names and values in turn, as undici takes them without a look at an object's shape.
+function pairsOf(headers: Record<string, string>): string[] {
+  const pairs: string[] = [];
+  for (const name in headers) {
+    if (name !== 'accept-encoding') pairs.push(name, headers[name]!);
+  }
+  pairs.push('accept-encoding', 'identity');
+  return pairs;
 }
 
 // Names in lower case; of a header that comes more than once, the values joined.

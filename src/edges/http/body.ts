@@ -60,9 +60,8 @@ class Collector implements Waiting {
   #rest: Buffer[] | undefined;
   #bytes = 0;
   #over = false;
-  idleMs: number;
-  /** By the clock of durations. */
-  heardMs = performance.now();
+  readonly idleMs: number;
+  quietMs = 0;
 
   constructor(
     incoming: IncomingMessage,
@@ -99,7 +98,7 @@ class Collector implements Waiting {
       this.#rest ??= [this.#first];
       this.#rest.push(chunk);
     }
-    this.heardMs = performance.now();
+    this.quietMs = 0;
   }
 
   #whole(): Buffer {

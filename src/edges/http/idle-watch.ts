@@ -4,8 +4,8 @@
 export interface Waiting {
   /** The longest wait. */
   readonly idleMs: number;
-  /** When it heard something last, by `performance.now`. */
-  readonly heardMs: number;
+  /** At least this long has it heard nothing; it sets this to 0 when it does. */
+  quietMs: number;
   /** Called once the wait is over, for as long as it is not removed. */
   onIdle(): void;
 }
@@ -32,9 +32,10 @@ export class IdleWatch {
   }
 
   #look(): void {
-    const nowMs = performance.now();
     for (const waiting of this.#waiting) {
-      if (nowMs - waiting.heardMs >= waiting.idleMs) waiting.onIdle();
+      // Counted after the look: what came last may have come a moment before the first one.
+      if (waiting.quietMs >= waiting.idleMs) waiting.onIdle();
+      waiting.quietMs += this.#lookMs;
     }
     if (this.#waiting.size > 0) return;
     clearInterval(this.#timer);

@@ -114,7 +114,7 @@ function follow(exchange: Exchange, traffic: Traffic): void {
   const exchanges = traffic.connections.get(exchange.incoming.socket);
   traffic.running.add(exchange);
   exchanges?.add(exchange);
-  exchange.outgoing.once('close', () => {
+  exchange.outgoing.on('close', () => {
     exchanges?.delete(exchange);
     traffic.running.delete(exchange);
     if (traffic.running.size === 0) for (const tell of traffic.waiting) tell();
@@ -176,7 +176,7 @@ function openExchange(
   draining: () => boolean,
 ): Exchange {
   const url = incoming.url ?? '';
-  const query = url.search(/[?#]/);
+  const query = url.includes('?') || url.includes('#') ? url.search(/[?#]/) : -1;
   return {
     incoming,
     outgoing,

@@ -10,11 +10,17 @@ export function reserveLines(
   amounts: Amounts,
   atMs: number,
 ): ReserveLine[] {
-  const lines = envelopes.map((envelope) => {
+  const lines: ReserveLine[] = [];
+  let inOrder = true;
+  for (const envelope of envelopes) {
     const { id, unit, period, calendar, mode } = envelope;
     const { limit, version } = settingAt(envelope, atMs);
     const { label } = periodWindow(period, calendar, atMs);
-    return { envelope: id, label, unit, amount: amounts[unit], limit, mode, version };
-  });
-  return lines.sort(compareLines);
+    const line = { envelope: id, label, unit, amount: amounts[unit], limit, mode, version };
+    const before = lines.at(-1);
+    inOrder &&= before === undefined || compareLines(before, line) <= 0;
+    lines.push(line);
+  }
+  // A caller's envelopes are in order already.
+  return inOrder ? lines : lines.sort(compareLines);
 }
