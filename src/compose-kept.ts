@@ -64,9 +64,6 @@ export function composeKept(parts: KeptParts) {
       request,
     );
   const calls = createUnsettledCalls(database);
-  metrics.gauge('purser_unsettled_calls', 'Calls whose provider is asked for their usage.', () =>
-    calls.waiting(),
-  );
   const ask: SettleOptions['ask'] = async (reading, startedAtMs) => {
     const provider = providers.get(reading.provider);
     if (!provider) return { why: 'never' };
@@ -81,10 +78,12 @@ export function composeKept(parts: KeptParts) {
   };
   const usage = createUsageStore(database);
   const everyMs = SETTLE_EVERY_MS;
-  return {
-    door: createKeptResponseDoor({ log, authenticate: parts.authenticate, serve }),
-    settler: createSettler({ calls, usage, ledger, spool, ask, clock, log, everyMs }),
-  };
+  const settler = createSettler({ calls, usage, ledger, spool, ask, clock, log, everyMs });
+  metrics.gauge('purser_unsettled_calls', 'Calls whose provider is asked for their usage.', () =>
+    settler.waiting(),
+  );
+  const door = createKeptResponseDoor({ log, authenticate: parts.authenticate, serve });
+  return { door, settler };
 }
 
 /** 404 is none of them: a router of providers knows a generation only after a while. */

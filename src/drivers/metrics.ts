@@ -27,7 +27,7 @@ export interface Metrics {
   /** Seconds that a verb of the ledger took. */
   ledger(verb: string, seconds: number): void;
   count(event: Event, by?: number): void;
-  /** A number that is read when somebody scrapes: queue depth, open holds, drift. */
+  /** Read when somebody scrapes: queue depth, open holds, drift. NaN while it cannot be read. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void;
   /** The same for each of some models; only so many of them are told by their names. */
   gaugeByModel(
@@ -67,7 +67,15 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
       counter.add([], by);
     },
     gauge(name, help, read) {
-      const collect = async () => [{ labels: {}, value: await read() }];
+      const value = async () => {
+        try {
+          return await read();
+        } catch {
+          // What cannot be read just now must not hide all the others.
+          return Number.NaN;
+        }
+      };
+      const collect = async () => [{ labels: {}, value: await value() }];
       register(registry, name, help, 'gauge', collect);
     },
     gaugeByModel(name, help, read) {

@@ -35,17 +35,27 @@ const LEASE_MS = 120_000;
 /** After the first and the second try. */
 const AGAIN_MS = [60_000, 240_000];
 
-export function createSettler(options: SettleOptions): Repeated & { round(): Promise<number> } {
+export interface Settler extends Repeated {
+  /** How many calls were asked for. */
+  round(): Promise<number>;
+  /** Calls that waited when it last looked: a scrape must not wait for SQL. */
+  waiting(): number;
+}
+
+export function createSettler(options: SettleOptions): Settler {
   const { calls, clock, log, ledger, everyMs } = options;
   // Booked by the ledger and refused by the spool: they must not be lost.
   const unwritten: UsageEvent[] = [];
+  let waiting = 0;
   const round = async (): Promise<number> => {
     await write(options, unwritten);
     const due = await calls.claim(BATCH_MAX, LEASE_MS, () => uuidV7(ledger.nowMs()));
     for (const one of due) await settle(options, one, unwritten);
+    waiting = await calls.waiting();
     return due.length;
   };
-  return { round, ...repeat({ clock, log, everyMs, name: 'asking for usage' }, round) };
+  const repeated = repeat({ clock, log, everyMs, name: 'asking for usage' }, round);
+  return { round, waiting: () => waiting, ...repeated };
 }
 
 async function settle(

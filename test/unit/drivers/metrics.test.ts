@@ -64,3 +64,12 @@ test('gauges are read when somebody scrapes, events count from zero', async () =
   expect(sample(text, /^purser_reservations_reaped_total /)).toBe(5);
   expect(text).toContain('# TYPE purser_reservations_held gauge');
 });
+
+test('a gauge that cannot be read hides no other', async () => {
+  const metrics = openMetrics({ processMetrics: false });
+  metrics.gauge('purser_drift', 'Drift', () => Promise.reject(new Error('SQL is away')));
+  metrics.gauge('purser_reservations_held', 'Open reservations', () => 7);
+  const { text } = await metrics.text();
+  expect(text).toMatch(/^purser_drift Nan$/im);
+  expect(sample(text, /^purser_reservations_held /)).toBe(7);
+});
