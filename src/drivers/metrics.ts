@@ -67,15 +67,7 @@ export function openMetrics(options: { processMetrics?: boolean } = {}): Metrics
       counter.add([], by);
     },
     gauge(name, help, read) {
-      const value = async () => {
-        try {
-          return await read();
-        } catch {
-          // What cannot be read just now must not hide all the others.
-          return Number.NaN;
-        }
-      };
-      const collect = async () => [{ labels: {}, value: await value() }];
+      const collect = async () => [{ labels: {}, value: await orNaN(read) }];
       register(registry, name, help, 'gauge', collect);
     },
     gaugeByModel(name, help, read) {
@@ -198,6 +190,15 @@ function histogramSeries(
     return row;
   };
   return { row: rowOf, observe: (values, value) => rowOf(values).observe(value) };
+}
+
+// What cannot be read just now must not hide all the others.
+async function orNaN(read: () => number | Promise<number>): Promise<number> {
+  try {
+    return await read();
+  } catch {
+    return Number.NaN;
+  }
 }
 
 // prom-client writes out whatever has a name and can be asked for its samples.
