@@ -71,9 +71,9 @@ async function run(names: readonly string[]): Promise<boolean> {
       if (tools.kind === 'Node') outcome.remarks.push('no C compiler: load and upstream are Node');
       outcomes[name] = outcome;
       show(SCENARIOS[name]!, outcome);
-      // What failed does not replace what was found before.
-      if (values.write && outcome.failures.length === 0)
-        keepResults({ [name]: outcome }, machine());
+      // What broke off does not replace what was found before.
+      const isWhole = outcome.table.length > 0;
+      if (values.write && isWhole) keepResults({ [name]: outcome }, machine());
     }
     if (values.write) for (const file of writeReport()) told(`wrote ${file}`);
     return judge(outcomes);

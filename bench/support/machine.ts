@@ -27,6 +27,7 @@ export interface Machine {
   fdatasyncMs: number;
 }
 
+const MEASURED = ['src', 'lua', 'sql', 'bench', ':!bench/results.json'];
 const SYNCS = 100;
 let known: Machine | undefined;
 
@@ -46,7 +47,7 @@ export function machine(): Machine {
 }
 
 function commit(): string {
-  const changed = said('git', 'status', '--porcelain', '--', 'src', 'lua', 'sql', 'bench');
+  const changed = said('git', 'status', '--porcelain', '--', ...MEASURED);
   return `${said('git', 'rev-parse', '--short', 'HEAD')}${changed === '' ? '' : ', changed'}`;
 }
 
