@@ -20,6 +20,7 @@ import { keptResponse } from './flows/call/kept-response.js';
 import { createSettler, type SettleOptions } from './flows/upkeep/settle.js';
 import type { Catalog } from './rules/catalog/catalog.js';
 import { charge } from './rules/catalog/charge.js';
+import { priceAt } from './rules/catalog/tier-rates.js';
 import { chat } from './rules/dialects/chat.js';
 import { readGeneration } from './rules/dialects/generation-usage.js';
 import { responses } from './rules/dialects/responses.js';
@@ -73,7 +74,8 @@ export function composeKept(parts: KeptParts) {
     if (answer.status !== 200) return { why: NEVER.has(answer.status) ? 'never' : 'unknown' };
     const usage = usageOf(answer.body, as, provider);
     const price = parts.catalog.find(provider.name, reading.model, startedAtMs);
-    const costNanoUsd = usage && price ? charge(price, usage) : reading.costNanoUsd;
+    const costNanoUsd =
+      usage && price ? charge(priceAt(price, reading.serviceTier), usage) : reading.costNanoUsd;
     return usage ? { usage, costNanoUsd } : { why: 'unknown' };
   };
   const usage = createUsageStore(database);

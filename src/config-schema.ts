@@ -59,7 +59,7 @@ const feeUsd = z
   .optional()
   .describe('USD, a plain decimal with at most nine places, such as 0.01');
 
-const price = z.strictObject({
+const tokenPrices = {
   input: usdPerMillion,
   cached_read: usdPerMillion,
   cache_write_5m: usdPerMillion,
@@ -69,6 +69,14 @@ const price = z.strictObject({
   audio_input: usdPerMillion,
   audio_output: usdPerMillion,
   image_input: usdPerMillion,
+};
+
+const price = z.strictObject({
+  ...tokenPrices,
+  service_tiers: z
+    .record(z.string().min(1).max(40), z.strictObject(tokenPrices))
+    .optional()
+    .describe('token prices at other tiers of service, such as flex or priority'),
   fee_request_usd: feeUsd,
   fee_web_search_usd: feeUsd,
   context_tokens: whole(1, 1e9).optional().describe('size of the context window, in tokens'),

@@ -1,6 +1,7 @@
 // Rows of one provider: priced models first, then listed ones that have no price there.
 
 import { compile, knownNames, matches, undated } from './match.mjs';
+import { SERVICE_TIERS } from './tier-rates.mjs';
 
 const CLASSES = {
   input_mtok: 'input',
@@ -110,6 +111,7 @@ function pricedRows(provider, entry, limits, sources) {
       ...hourWrites(id, tokenPrices(prices)),
       ...fees(prices),
       ...limitMembers(provider, id, context, limit?.output),
+      ...serviceTiers(provider, id),
       source,
     }));
 }
@@ -184,6 +186,11 @@ function limitMembers(provider, id, context, output) {
     ...(output > 0 && { output_tokens_max: output }),
     ...(HIDDEN[provider]?.test(id) && { hidden_output: true }),
   };
+}
+
+function serviceTiers(provider, id) {
+  const tiers = SERVICE_TIERS[provider]?.[id];
+  return tiers === undefined ? {} : { service_tiers: tiers };
 }
 
 function listedRow(provider, model) {

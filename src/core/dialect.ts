@@ -35,6 +35,8 @@ export interface StreamReader {
   readonly model: string | undefined;
   /** The provider's own id of its answer. */
   readonly answerId: string | undefined;
+  /** The tier of service that the answer reports. */
+  readonly serviceTier: string | undefined;
   readonly finishReason: string | null;
   readonly sawChoiceFinished: boolean;
   readonly terminated: boolean;
@@ -53,6 +55,7 @@ export interface AnswerReading {
   model?: string;
   /** The provider's own id of the answer. */
   id?: string;
+  serviceTier?: string;
 }
 
 /** What an ending tells that the gateway writes because the money ended. */

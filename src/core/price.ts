@@ -26,6 +26,8 @@ export interface Price extends TokenPrices {
   version: string;
   /** Rates once the whole input is over `aboveInputTokens`, ascending. */
   tiers?: readonly (TokenPrices & { aboveInputTokens: number })[];
+  /** Rates of other tiers of service by their names (`flex`, `priority`), whatever the input. */
+  serviceTiers?: Readonly<Record<string, TokenPrices>>;
   feeRequestNanoUsd?: number;
   feeWebSearchNanoUsd?: number;
   contextTokens?: number;

@@ -84,6 +84,8 @@ export interface Reading {
   /** What fitting the prompt to its budget kept from being sent; absent where it did not. */
   saved?: { tokens: number; nanoUsd: number };
   anomalies: readonly string[];
+  /** The tier of service that the answer reported, at whose rates it is booked. */
+  serviceTier?: string;
   /** The answer as its provider keeps it, where it does. */
   kept?: { id: string; as: KeptAs };
   /** In a correction: the usage that was booked before, which `usage` replaces. */

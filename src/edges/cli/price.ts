@@ -8,6 +8,7 @@ import type { Price, TokenPrices } from '../../core/price.js';
 import { NO_USAGE, type Usage } from '../../core/usage.js';
 import type { Catalog } from '../../rules/catalog/catalog.js';
 import { explainCharge } from '../../rules/catalog/explain.js';
+import { isStandardTier, priceAt } from '../../rules/catalog/tier-rates.js';
 import { type Args, type Command, define, flagsOf, LOCAL, print, rowsText } from './command.js';
 import { type Cell, countText, tableText } from './table.js';
 
@@ -86,10 +87,16 @@ const RATES: readonly (keyof TokenPrices)[] = [
 
 function shownPrice(price: Price): [string, Cell][] {
   const fee = (nanoUsd: number | undefined) => nanoUsd && formatUsd(nanoUsd);
-  const tiers = (price.tiers ?? []).flatMap((tier) => rates(tier, tier.aboveInputTokens));
+  const tiers = (price.tiers ?? []).flatMap((tier) =>
+    rates(tier, `, input over ${countText(tier.aboveInputTokens)}`),
+  );
+  const services = Object.entries(price.serviceTiers ?? {}).flatMap(([name, tier]) =>
+    rates(tier, `, ${name}`),
+  );
   const rows: [string, Cell][] = [
     ...rates(price),
     ...tiers,
+    ...services,
     ['USD a request', fee(price.feeRequestNanoUsd)],
     ['USD a web search', fee(price.feeWebSearchNanoUsd)],
     ['context, tokens', counted(price.contextTokens)],
@@ -100,8 +107,7 @@ function shownPrice(price: Price): [string, Cell][] {
   return rows.filter(([, value]) => value !== undefined && value !== null);
 }
 
-function rates(prices: TokenPrices, aboveInputTokens?: number): [string, Cell][] {
-  const when = aboveInputTokens === undefined ? '' : `, input over ${countText(aboveInputTokens)}`;
+function rates(prices: TokenPrices, when = ''): [string, Cell][] {
   return RATES.map((rate) => [`${rate}, USD a million${when}`, rateText(prices[rate])]);
 }
 
@@ -138,10 +144,20 @@ const classArgs: ArgsDef = Object.fromEntries(
 const explain: Command = (deps) =>
   define({
     meta: { name: 'explain', description: 'Price a usage line by line' },
-    args: { model, ...LOCAL, ...classArgs },
+    args: {
+      model,
+      'service-tier': {
+        type: 'string',
+        valueHint: 'name',
+        description: 'At the rates of a tier: flex, priority',
+      },
+      ...LOCAL,
+      ...classArgs,
+    },
     run: ({ args }) => {
       const flags = flagsOf(args);
-      const price = findPrice(deps.openCatalog(flags), String(args.model), deps.clock.nowMs());
+      const found = findPrice(deps.openCatalog(flags), String(args.model), deps.clock.nowMs());
+      const price = atTier(found, args['service-tier']);
       const charge = explainCharge(price, usageOf(args));
       print(deps, args, charge, () => {
         const lines = rowsText(
@@ -159,6 +175,16 @@ const explain: Command = (deps) =>
       });
     },
   });
+
+function atTier(price: Price, tier: unknown): Price {
+  if (typeof tier !== 'string' || tier === '') return price;
+  const known = Object.keys(price.serviceTiers ?? {});
+  if (isStandardTier(tier) || known.includes(tier)) return priceAt(price, tier);
+  throw new OperatorError(
+    `${nameOf(price)} has no rates for the tier ${tier}`,
+    known.length > 0 ? `It has ${known.join(', ')}.` : 'It has one price for all.',
+  );
+}
 
 function usageOf(args: Args): Usage {
   const usage = { ...NO_USAGE };

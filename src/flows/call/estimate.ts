@@ -67,7 +67,7 @@ function estimateFor(
     outputTokensHeld: held,
     boundSent: bound.sent,
     hold: {
-      nano_usd: boundOf(target, body, input.tokens, held),
+      nano_usd: boundOf(target, body, input.tokens, held, isStrict(caller)),
       tokens: input.tokens + held,
       requests: 1,
       concurrency: 1,
@@ -81,7 +81,7 @@ function estimateFor(
 function calibrated(deps: CallDeps, caller: Caller, target: Target, input: InputCount): InputCount {
   const factor = input.text && deps.calibration.factor(target.id);
   if (!input.text || factor === undefined) return input;
-  if (caller.envelopes.some(({ strict }) => strict)) return input;
+  if (isStrict(caller)) return input;
   return { ...input, tokens: Math.min(input.tokens, tokensWithin(input.text, factor)) };
 }
 
@@ -90,7 +90,11 @@ function calibrated(deps: CallDeps, caller: Caller, target: Target, input: Input
 function holdsWhole(caller: Caller, body: CallBody, target: Target): boolean {
   if (!body.stream || body.choices > 1 || body.hostedTools) return true;
   if (body.hiddenOutput || target.price?.hiddenOutput) return true;
-  return caller.envelopes.some(({ strict }) => strict);
+  return isStrict(caller);
+}
+
+function isStrict({ envelopes }: Caller): boolean {
+  return envelopes.some(({ strict }) => strict);
 }
 
 const TRANCHE_TOKENS_MIN = 256;

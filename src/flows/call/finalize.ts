@@ -2,9 +2,11 @@
 // by then the provider has charged: any amount is taken, and a ledger that cannot answer leaves
 // the event to the spool, from which it is booked later.
 
+import type { Price } from '../../core/price.js';
 import { inputTokens, outputTokens, type Usage } from '../../core/usage.js';
 import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
 import { inputCharge } from '../../rules/catalog/charge.js';
+import { isStandardTier } from '../../rules/catalog/tier-rates.js';
 import { keptAs } from '../../rules/providers/kept-as.js';
 import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import { sizesKey } from './estimate.js';
@@ -30,7 +32,8 @@ export async function finalize(passage: Passage, ended: Ended): Promise<Settleme
 async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   const { deps, admission } = passage;
   const { id } = admission.reserved;
-  const actual = plus(passage.billed, amountsOf(passage.target, ended.metered.usage));
+  const { usage, serviceTier } = ended.metered;
+  const actual = plus(passage.billed, amountsOf(passage.target, usage, serviceTier));
   const reading = readingOf(passage, ended, actual.nano_usd);
   learn(passage, ended, reading);
   const event = { id, stub: admission.stubFields, reading };
@@ -103,7 +106,7 @@ function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading
   const usage = { ...ended.metered.usage };
   // Prompts of attempts that brought nothing are tokens of this call, too.
   usage.input += passage.billed.tokens;
-  const unpriced = target.price ? [] : ['unpriced'];
+  const unpriced = unpricedParts(target.price, ended.metered.serviceTier);
   const firstByteMs =
     passage.firstByteMs === null ? null : Math.round(passage.firstByteMs - call.arrivedMs);
   const lastByteMs = passage.lastByteMs ?? deps.clock.elapsedMs();
@@ -126,6 +129,7 @@ function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading
     ...savedBy(passage, usage),
     anomalies: [...ended.anomalies, ...unpriced],
     ...keptOf(passage, ended),
+    ...(ended.metered.serviceTier !== undefined && { serviceTier: ended.metered.serviceTier }),
   };
 }
 
@@ -142,4 +146,10 @@ function keptOf({ call, target }: Passage, { answerId: id }: Ended): Pick<Readin
   const as =
     id === undefined ? undefined : keptAs(call.operation, call.body, target.provider.quirks);
   return id === undefined || as === undefined ? {} : { kept: { id, as } };
+}
+
+function unpricedParts(price: Price | undefined, tier: string | undefined): string[] {
+  if (!price) return ['unpriced'];
+  const isKnown = isStandardTier(tier) || price.serviceTiers?.[tier ?? ''] !== undefined;
+  return isKnown ? [] : [`service_tier: ${tier} was priced as default`];
 }

@@ -11,6 +11,7 @@ import {
   type UsageSource,
 } from '../../core/usage.js';
 import { charge } from '../../rules/catalog/charge.js';
+import { priceAt } from '../../rules/catalog/tier-rates.js';
 
 /** Where the meter reads from: a stream's reader, or a whole answer. */
 export interface MeterSource {
@@ -18,11 +19,14 @@ export interface MeterSource {
   readonly usage: Usage | undefined;
   /** The prompt's classes where they are told before the output's. */
   readonly inputUsage?: Usage | undefined;
+  /** The tier of service that is reported. */
+  readonly serviceTier?: string | undefined;
 }
 
 export interface Metered {
   usage: Usage;
   source: UsageSource;
+  serviceTier?: string | undefined;
 }
 
 export interface Meter {
@@ -75,7 +79,7 @@ export function createMeter(
   return {
     seen() {
       count();
-      return amountsOf(target, soFar());
+      return amountsOf(target, soFar(), source.serviceTier);
     },
     output() {
       const before = counting;
@@ -88,18 +92,20 @@ export function createMeter(
       return counted + pending.length * UTF8_BYTES_A_UNIT;
     },
     async finish() {
-      if (source.usage) return { usage: source.usage, source: 'provider' };
+      const { serviceTier } = source;
+      if (source.usage) return { usage: source.usage, source: 'provider', serviceTier };
       count();
       await counting;
-      return { usage: soFar(), source: estimate.inputExact ? 'counted' : 'estimated' };
+      const counted = estimate.inputExact ? 'counted' : 'estimated';
+      return { usage: soFar(), source: counted, serviceTier };
     },
   };
 }
 
 /** Usage as what envelopes count: priced money, all tokens, one request. */
-export function amountsOf(target: Target, usage: Usage): Amounts {
+export function amountsOf(target: Target, usage: Usage, serviceTier?: string): Amounts {
   return {
-    nano_usd: target.price ? charge(target.price, usage) : 0,
+    nano_usd: target.price ? charge(priceAt(target.price, serviceTier), usage) : 0,
     tokens: inputTokens(usage) + outputTokens(usage),
     requests: 1,
     concurrency: 0,

@@ -4,6 +4,7 @@ import type { Call, CallBody, Caller, Estimate, Target } from '../../core/call.j
 import { type Refused, refuse } from '../../core/errors.js';
 import { formatUsd } from '../../core/money.js';
 import { chargeBound } from '../../rules/catalog/charge.js';
+import { possiblePrices } from '../../rules/catalog/tier-rates.js';
 import type { CallDeps, InputCount } from './deps.js';
 
 // The client's own bound, else the agent's, else the catalog's, else the default; never above what
@@ -85,11 +86,19 @@ export function longestWithin(
 }
 
 // Hosted tools are billed by the run, and a prompt that may be written to a cache at its dearer
-// rate. `output` is of all choices together.
-export function boundOf(target: Target, body: CallBody, input: number, output: number): number {
-  const { price } = target;
-  if (!price) return 0;
-  const cacheWrites = body.cacheWrites === true || price.cacheWrite5m !== undefined;
+// rate; the tier of service may be any that the call leaves open. `output` is of all choices.
+export function boundOf(
+  target: Target,
+  body: CallBody,
+  input: number,
+  output: number,
+  isStrict = false,
+): number {
+  if (!target.price) return 0;
   const webSearches = body.hostedTools?.webSearchesMax ?? 0;
-  return chargeBound(price, input, output, 1, { cacheWrites, webSearches });
+  const bounds = possiblePrices(target.price, body.json.service_tier, isStrict).map((price) => {
+    const cacheWrites = body.cacheWrites === true || price.cacheWrite5m !== undefined;
+    return chargeBound(price, input, output, 1, { cacheWrites, webSearches });
+  });
+  return Math.max(...bounds);
 }

@@ -57,7 +57,9 @@ function meteredWhole(
   end: AnswerEnd,
   reading: AnswerReading | undefined,
 ): Metered {
-  if (reading?.usage) return { usage: reading.usage, source: 'provider' };
+  if (reading?.usage) {
+    return { usage: reading.usage, source: 'provider', serviceTier: reading.serviceTier };
+  }
   const { estimate, call } = passage;
   const billable = end.kind !== 'died' || end.failure.sent;
   const output = billable ? estimate.outputTokensMax * call.body.choices : 0;

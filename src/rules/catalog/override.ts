@@ -3,13 +3,15 @@
 
 import { OperatorError } from '../../core/errors.js';
 import { parseUsd } from '../../core/money.js';
-import type { Price } from '../../core/price.js';
+import type { Price, TokenPrices } from '../../core/price.js';
 import { CLASS_NAMES, type PriceRow, priceOf, type RowPrices } from './row.js';
 
 type Usd = string | number;
 
 /** As the configuration's `prices:` spells it. Token prices are USD a million tokens. */
 export interface PriceOverride extends Partial<Record<keyof RowPrices, Usd>> {
+  /** Token prices at other tiers of service. */
+  service_tiers?: Record<string, Partial<Record<keyof RowPrices, Usd>>>;
   fee_request_usd?: Usd;
   fee_web_search_usd?: Usd;
   context_tokens?: number;
@@ -68,7 +70,22 @@ function given(name: string, override: PriceOverride): Partial<PriceRow> {
   if (context !== undefined) part.context_tokens = context;
   if (output !== undefined) part.output_tokens_max = output;
   if (hidden !== undefined) part.hidden_output = hidden;
+  const { service_tiers: tiers } = override;
+  if (tiers !== undefined) part.service_tiers = tierPrices(name, tiers);
   return part;
+}
+
+function tierPrices(
+  name: string,
+  tiers: NonNullable<PriceOverride['service_tiers']>,
+): Record<string, RowPrices> {
+  return Object.fromEntries(
+    Object.entries(tiers).map(([tier, rates]) => {
+      const prices = ownPrices(`${name}, ${tier},`, rates);
+      if (prices === undefined) throw wrong(name, `has no prices at ${tier}`);
+      return [tier, prices];
+    }),
+  );
 }
 
 function fee(name: string, value: Usd): number {
@@ -89,8 +106,8 @@ function limitsOf(base: Price): Partial<PriceRow> {
   };
 }
 
-function pricesOf(base: Price): RowPrices & Pick<PriceRow, 'tiers'> {
-  const spell = (from: Price | NonNullable<Price['tiers']>[number]): RowPrices => {
+function pricesOf(base: Price): RowPrices & Pick<PriceRow, 'tiers' | 'service_tiers'> {
+  const spell = (from: TokenPrices): RowPrices => {
     const row: RowPrices = { input: from.input, output: from.output };
     for (const key of Object.keys(CLASS_NAMES) as (keyof RowPrices)[]) {
       const value = from[CLASS_NAMES[key]];
@@ -99,7 +116,15 @@ function pricesOf(base: Price): RowPrices & Pick<PriceRow, 'tiers'> {
     return row;
   };
   const tiers = base.tiers?.map((tier) => ({ ...spell(tier), above: tier.aboveInputTokens }));
-  return { ...spell(base), ...(tiers !== undefined && { tiers }) };
+  const services = Object.entries(base.serviceTiers ?? {}).map(([name, rates]) => [
+    name,
+    spell(rates),
+  ]);
+  return {
+    ...spell(base),
+    ...(tiers !== undefined && { tiers }),
+    ...(services.length > 0 && { service_tiers: Object.fromEntries(services) }),
+  };
 }
 
 function wrong(name: string, what: string): OperatorError {

@@ -29,6 +29,8 @@ export interface PriceRow extends RowPrices {
   from?: string;
   /** Prices once the whole input is over `above` tokens. */
   tiers?: readonly (RowPrices & { above: number })[];
+  /** Prices at other tiers of service: `flex`, `priority`, `batch`. */
+  service_tiers?: Readonly<Record<string, RowPrices>>;
   fee_request_nano_usd?: number;
   fee_web_search_nano_usd?: number;
   context_tokens?: number;
@@ -70,6 +72,11 @@ export function priceOf(row: PriceRow): Price {
       aboveInputTokens: checked(tier.above, where, 'above'),
     }));
     price.tiers = tiers.sort((left, right) => left.aboveInputTokens - right.aboveInputTokens);
+  }
+  if (row.service_tiers !== undefined) {
+    price.serviceTiers = Object.fromEntries(
+      Object.entries(row.service_tiers).map(([name, rates]) => [name, tokenPrices(rates, where)]),
+    );
   }
   const { fee_request_nano_usd: request, fee_web_search_nano_usd: search } = row;
   if (request !== undefined) price.feeRequestNanoUsd = checked(request, where, 'fee_request');

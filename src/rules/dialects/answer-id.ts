@@ -1,4 +1,4 @@
-// The id under which a provider keeps an answer.
+// What an answer says of itself: the id under which its provider keeps it, and its tier.
 
 import type { JsonObject } from '../../core/json.js';
 
@@ -11,4 +11,10 @@ export function idOf(answer: JsonObject | undefined): string | undefined {
 /** Ids go into addresses: nothing that would be more than one segment of a path. */
 export function isAnswerId(id: string): boolean {
   return /^\w[\w:-]{0,254}$/.test(id);
+}
+
+/** The tier of service that an answer reports. */
+export function tierOf(answer: JsonObject): string | undefined {
+  const tier = answer.service_tier;
+  return typeof tier === 'string' && tier !== '' ? tier.slice(0, 40) : undefined;
 }

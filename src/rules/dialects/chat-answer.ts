@@ -3,7 +3,7 @@
 import type { ProviderQuirks } from '../../core/call.js';
 import type { AnswerReading } from '../../core/dialect.js';
 import { isJsonObject, type JsonObject } from '../../core/json.js';
-import { idOf } from './answer-id.js';
+import { idOf, tierOf } from './answer-id.js';
 import { outputText } from './chat-event.js';
 import { completeUsage, readChatUsage, usageMember } from './chat-usage.js';
 
@@ -17,6 +17,8 @@ export function readChatAnswer(json: JsonObject, quirks: ProviderQuirks): Answer
   }
   const answer: AnswerReading = { anomalies: [], finishReason, text: outputText(choices) };
   if (typeof json.model === 'string' && json.model !== '') answer.model = json.model;
+  const tier = tierOf(json);
+  if (tier !== undefined) answer.serviceTier = tier;
   const id = idOf(json);
   if (id !== undefined) answer.id = id;
   const told = usageMember(json);

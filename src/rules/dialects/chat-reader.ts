@@ -5,7 +5,7 @@ import type { ProviderQuirks } from '../../core/call.js';
 import type { StreamReader } from '../../core/dialect.js';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
 import type { Usage } from '../../core/usage.js';
-import { idOf } from './answer-id.js';
+import { idOf, tierOf } from './answer-id.js';
 import { failureOf, isUsageOnly, outputText } from './chat-event.js';
 import { TemplateReader } from './chat-template.js';
 import { completeUsage, readChatUsage, usageMember } from './chat-usage.js';
@@ -30,6 +30,7 @@ export class ChatReader extends EventReader implements StreamReader {
   usage: Usage | undefined;
   readonly inputUsage = undefined;
   model: string | undefined;
+  serviceTier: string | undefined;
   finishReason: string | null = null;
   failure: string | undefined;
   /** What all chunks of this stream have in common: id, object, created, model. */
@@ -83,6 +84,7 @@ export class ChatReader extends EventReader implements StreamReader {
   /** Answers whether the event had nothing but text that matters here. */
   #readEvent(event: JsonObject): boolean {
     if (typeof event.model === 'string' && event.model !== '') this.model ??= event.model;
+    this.serviceTier = tierOf(event) ?? this.serviceTier;
     const failure = failureOf(event);
     if (failure !== undefined) this.failure ??= failure;
     const usage = usageMember(event);

@@ -28,6 +28,8 @@ export class MessagesReader extends EventReader implements StreamReader {
   model: string | undefined;
   /** Nobody keeps messages under their ids. */
   readonly answerId = undefined;
+  /** Its tiers are bought beforehand, and have no rates. */
+  readonly serviceTier = undefined;
   finishReason: string | null = null;
   failure: string | undefined;
   started = false;

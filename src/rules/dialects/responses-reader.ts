@@ -5,11 +5,11 @@ import type { ProviderQuirks } from '../../core/call.js';
 import type { StreamReader } from '../../core/dialect.js';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.js';
 import type { Usage } from '../../core/usage.js';
-import { idOf } from './answer-id.js';
+import { idOf, tierOf } from './answer-id.js';
 import { EventReader, type Fate } from './event-reader.js';
 import { deltaText, failureText, finishOf, itemName, itemText } from './responses-event.js';
 import { ResponsesOutput } from './responses-output.js';
-import { isWebSearch, readResponsesUsage, unpricedItem, unpricedTier } from './responses-usage.js';
+import { isWebSearch, readResponsesUsage, unpricedItem } from './responses-usage.js';
 
 export interface ResponsesReaderOptions {
   wantsUsage: boolean;
@@ -30,6 +30,7 @@ export class ResponsesReader extends EventReader implements StreamReader {
   usage: Usage | undefined;
   readonly inputUsage = undefined;
   model: string | undefined;
+  serviceTier: string | undefined;
   finishReason: string | null = null;
   failure: string | undefined;
   /** The response as its last event before the terminator told it. */
@@ -121,8 +122,7 @@ export class ResponsesReader extends EventReader implements StreamReader {
     this.#readHead(response);
     this.finishReason = finishOf(response);
     if (isJsonObject(response.error)) this.failure ??= failureText(response);
-    const tier = unpricedTier(response);
-    if (tier !== undefined) this.note(tier);
+    this.serviceTier = tierOf(response);
     const output = Array.isArray(response.output) ? response.output : [];
     for (const item of output) this.#noteUnpriced(item);
     if (!isJsonObject(response.usage)) return;

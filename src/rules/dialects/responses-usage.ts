@@ -16,7 +16,6 @@ const INSIDE = { reasoningOutsideOutput: false };
 const NOT_COUNTED = { inputTokens: 0, outputTokens: 0 };
 // Runs of hosted tools that have a fee of their own, for which no price is kept.
 const UNPRICED_CALLS = new Set(['file_search_call', 'code_interpreter_call']);
-const STANDARD_TIERS = new Set(['default', 'auto', 'flex', 'batch']);
 
 /** `webSearches`: how many the output items tell. */
 export function readResponsesUsage(usage: JsonObject, webSearches: number): ResponsesUsage {
@@ -54,10 +53,4 @@ export function unpricedItem(item: Json | undefined): string | undefined {
   if (!isJsonObject(item) || typeof item.type !== 'string') return undefined;
   if (item.type === 'image_generation_call') return 'image_generation_call: is not priced';
   return UNPRICED_CALLS.has(item.type) ? `${item.type}: its fee is not priced` : undefined;
-}
-
-export function unpricedTier(response: JsonObject): string | undefined {
-  const tier = response.service_tier;
-  if (typeof tier !== 'string' || STANDARD_TIERS.has(tier)) return undefined;
-  return `service_tier: ${tier.slice(0, 40)} was priced as default`;
 }

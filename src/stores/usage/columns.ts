@@ -174,6 +174,7 @@ function metadata({ event }: UsageRow): Record<string, unknown> {
     stream: stub.stream,
     ...(stub.pair && { pair: stub.pair }),
     ...(reason !== undefined && { reason }),
+    ...(read?.serviceTier !== undefined && { service_tier: read.serviceTier }),
     ...(read && read.anomalies.length > 0 && { anomalies: read.anomalies }),
   };
 }

@@ -117,7 +117,7 @@ function caseOf(seed: number): Case {
   const model = `${isPublic ? 'gpt-4o' : 'other'}${isHidden ? '-hidden' : ''}-${price}`;
   const sizes: number[] = [];
   const most = random.pick([1, 3, 12, 60]);
-  const wanted = 50 + random.below(random.pick([400, 3_000]));
+  const wanted = 50 + random.below(random.pick([400, 3_000, 6_000]));
   let total = 0;
   while (total < wanted) {
     const size = 1 + random.below(random.below(40) === 0 ? 120 : most);
@@ -126,7 +126,7 @@ function caseOf(seed: number): Case {
   }
   const room: Case['room'] = {};
   const units = random.pick([['nano_usd'], ['tokens'], ['nano_usd', 'tokens']] as const);
-  for (const unit of units) room[unit] = TRANCHE + 60 + random.below(3_000);
+  for (const unit of units) room[unit] = TRANCHE + 100 + random.below(random.pick([50, 1_500]));
   return {
     ...{ seed, format, model, price, sizes, total, room },
     bound: total + random.below(random.pick([2, 2_000, 100_000])),

@@ -124,7 +124,6 @@ describe('the usage of responses', () => {
     expect([...told.anomalies].sort()).toEqual([
       'file_search_call: its fee is not priced',
       'image_generation_call: is not priced',
-      'service_tier: priority was priced as default',
     ]);
     const bad = read({ output: [], usage: { ...usage, input_tokens: -1 } });
     expect([bad.usage, bad.anomalies]).toEqual([undefined, ['input_tokens: -1']]);
