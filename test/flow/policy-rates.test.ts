@@ -1,8 +1,9 @@
 // Limits by project, type and rate, over HTTP with the real client: warnings, refusals, headers.
 
+import OpenAI from 'openai';
 import { afterEach, expect, test, vi } from 'vitest';
 import { answering, type Story, startStory } from '../support/gateway.js';
-import { ASK, admin, call } from '../support/policy.js';
+import { admin, type Heard, heard } from '../support/policy.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -20,36 +21,30 @@ test('a project is warned at 80 % and refused at 100 %; a type of agents has its
   });
   story.upstream.plan(answering({ prompt_tokens: 99, completion_tokens: 1, total_tokens: 100 }));
   const warnings: (string | null)[] = [];
-  let refused: Response | undefined;
+  let refused: Heard | undefined;
   for (let index = 0; index < 12 && !refused; index += 1) {
-    const answer = await story.post({
-      ...ASK,
-      messages: [{ role: 'user', content: 'x' }],
-      max_tokens: 1,
-    });
-    await answer.text();
+    const short = { messages: [{ role: 'user', content: 'x' }], max_tokens: 1 };
+    const answer = await heard(story.openai, short);
     if (answer.status === 402) refused = answer;
     else warnings.push(answer.headers.get('x-purser-budget-warning'));
   }
   expect(warnings).toEqual([...Array(7).fill(null), '0.8', '0.8', '0.8']);
+  expect(refused?.code).toBe('budget_exceeded');
   expect(refused?.headers.get('x-purser-budget-scope')).toBe('project:demo');
   expect(refused?.headers.get('x-should-retry')).toBe('false');
+  const rest = Number(refused?.headers.get('retry-after'));
+  expect(rest, 'until the next day').toBeGreaterThan(0);
+  expect(rest).toBeLessThanOrEqual(86_400);
 
-  const keyOf = async (type: string) => {
+  const clientOf = async (type: string) => {
     const agent = await admin(story, 'POST', '/agents', { name: type, type });
     const { key } = await admin(story, 'POST', '/keys', { name: type, agent_id: agent.id });
-    return { authorization: `Bearer ${key}` };
+    return new OpenAI({ apiKey: key, baseURL: `${story.url}/v1` });
   };
-  const [coder, tester] = [await keyOf('coder'), await keyOf('tester')];
-  const ask = async (headers: Record<string, string>) => {
-    const answer = await story.post(ASK, headers);
-    await answer.text();
-    return answer;
-  };
-  expect((await ask(coder)).status, 'the 11th of its type, of no project').toBe(200);
-  const typed = await ask(coder);
-  expect(typed.status).toBe(402);
-  expect((await ask(tester)).status, 'neither of that project nor of that type').toBe(200);
+  const [coder, tester] = [await clientOf('coder'), await clientOf('tester')];
+  expect((await heard(coder)).status, 'the 11th of its type, of no project').toBe(200);
+  expect(await heard(coder)).toMatchObject({ status: 402, code: 'budget_exceeded' });
+  expect((await heard(tester)).status, 'neither of that project nor of that type').toBe(200);
 });
 
 test('requests and tokens a minute, and calls at once, by the headers that clients know', async () => {
@@ -65,24 +60,20 @@ test('requests and tokens a minute, and calls at once, by the headers that clien
   // Both calls must fall into one minute.
   const restMs = 60_000 - (Date.now() % 60_000);
   if (restMs < 15_000) await new Promise((done) => setTimeout(done, restMs));
-  const first = story.post(ASK);
+  const first = heard(story.openai);
   await story.upstream.received(1);
-  const crowded = await story.post(ASK);
-  expect(crowded.status).toBe(429);
-  expect(await crowded.json()).toMatchObject({ error: { code: 'concurrency_limit' } });
+  expect(await heard(story.openai)).toMatchObject({ status: 429, code: 'concurrency_limit' });
   story.upstream.release();
   const answer = await first;
   expect(answer.status).toBe(200);
-  await answer.text();
   expect(answer.headers.get('x-ratelimit-limit-requests')).toBe('2');
   expect(answer.headers.get('x-ratelimit-remaining-requests')).toBe('1');
   expect(answer.headers.get('x-ratelimit-limit-tokens')).toBe('100000');
   expect(answer.headers.get('x-ratelimit-remaining-tokens')).toBe('99985');
   expect(answer.headers.get('x-ratelimit-reset-tokens')).toMatch(/^(\d+m)?\d+s$/);
-  expect(await call(story)).toBe(200);
-  const third = await story.post(ASK);
-  expect(third.status).toBe(429);
-  expect(await third.json()).toMatchObject({ error: { code: 'rate_limit_exceeded' } });
+  expect((await heard(story.openai)).status).toBe(200);
+  const third = await heard(story.openai);
+  expect(third).toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
   expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(Number(third.headers.get('retry-after'))).toBeLessThanOrEqual(60);
 });

@@ -1,5 +1,6 @@
 // What the stories of budgets have in common: one small call by the real client, the admin API.
 
+import type OpenAI from 'openai';
 import { APIError } from 'openai';
 import { expect } from 'vitest';
 import type { Story } from './gateway.js';
@@ -23,6 +24,29 @@ export async function call(
   } catch (error) {
     if (!(error instanceof APIError)) throw error;
     return [error.status, error.code];
+  }
+}
+
+export interface Heard {
+  status: number;
+  /** Of an error. */
+  code: string | undefined;
+  headers: Headers;
+}
+
+/** What the real client got, with the headers of the answer or of its error. */
+export async function heard(
+  client: OpenAI,
+  body: object = {},
+  headers: Record<string, string> = {},
+): Promise<Heard> {
+  try {
+    const asked = client.chat.completions.create({ ...ASK, ...body }, { headers, maxRetries: 0 });
+    const { response } = await asked.withResponse();
+    return { status: response.status, code: undefined, headers: response.headers };
+  } catch (error) {
+    if (!(error instanceof APIError)) throw error;
+    return { status: error.status, code: error.code ?? undefined, headers: error.headers };
   }
 }
 
