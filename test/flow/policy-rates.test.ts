@@ -76,4 +76,22 @@ test('requests and tokens a minute, and calls at once, by the headers that clien
   expect(third).toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
   expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(Number(third.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+
+  const slow = await admin(story, 'POST', '/agents', { name: 'slow', type: 'tester' });
+  const { key } = await admin(story, 'POST', '/keys', { name: 'slow', agent_id: slow.id });
+  const pace = { scope_type: 'agent', scope_id: slow.id, amount_tokens: 200, period: 'minutely' };
+  await admin(story, 'POST', '/limits', pace);
+  const client = new OpenAI({ apiKey: key, baseURL: `${story.url}/v1` });
+  const paced: Heard[] = [];
+  for (let calls = 0; calls < 20 && paced.at(-1)?.status !== 429; calls += 1) {
+    paced.push(await heard(client));
+  }
+  // Each uses 15 of 200, and may need more than that.
+  expect(paced.length).toBeGreaterThan(1);
+  const last = paced.at(-1);
+  expect(last).toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
+  expect(last?.headers.get('x-ratelimit-limit-tokens')).toBe('200');
+  const left = 200 - 15 * (paced.length - 1);
+  expect(last?.headers.get('x-ratelimit-remaining-tokens')).toBe(`${left}`);
+  expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);
 });
