@@ -158,14 +158,15 @@ class IoRedis implements Redis {
     if (this.#isOpen && !options?.through) throw new RedisUnavailable('breaker_open', 'not_done');
   }
 
-  // One write for all commands of a tick: a system call each costs more than the command.
+  // One write for all commands of a turn of the loop: a system call each costs more than the
+  // command. The next tick would be too early: it comes after every single socket that was read.
   #cork(): void {
     if (this.#isCorked || this.#client instanceof Cluster) return;
     const { stream } = this.#client;
     if (!stream?.writable) return;
     this.#isCorked = true;
     stream.cork();
-    process.nextTick(() => {
+    setImmediate(() => {
       this.#isCorked = false;
       stream.uncork();
     });
