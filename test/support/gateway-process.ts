@@ -14,6 +14,10 @@ export interface HomeOptions {
   config: Record<string, unknown>;
   /** A migrated PGlite directory to begin with: making one takes several seconds. */
   image?: Uint8Array;
+  /** Where the ledger and the rows are, if not in the home itself: `REDIS_URL`, `DATABASE_URL`. */
+  env?: Record<string, string>;
+  /** Of the home whose gateway made them, where several share one database. */
+  keys?: Keys;
 }
 
 export interface GatewayHome {
@@ -78,10 +82,10 @@ export async function openGatewayHome(options: HomeOptions): Promise<GatewayHome
   };
   await writeFile(file, JSON.stringify(config));
   if (options.image) await layOut(databaseDir, options.image);
-  const keys: Keys = { key: '', adminKey: '' };
+  const keys: Keys = options.keys ?? { key: '', adminKey: '' };
   const running = new Set<Running>();
   const launch = ({ crashAt }: StartOptions = {}): Running => {
-    const one = new Running(file, keys, crashAt);
+    const one = new Running(file, keys, { ...options.env, ...crash(crashAt) });
     running.add(one);
     void one.ended.then(() => running.delete(one));
     return one;
@@ -98,13 +102,17 @@ export async function openGatewayHome(options: HomeOptions): Promise<GatewayHome
   };
 }
 
+function crash(at: string | undefined): Record<string, string> {
+  return at === undefined ? {} : { PURSER_CRASH_AT: at };
+}
+
 async function layOut(dir: string, image: Uint8Array): Promise<void> {
   await mkdir(dirname(dir), { recursive: true, mode: 0o700 });
   const { close } = await openPglite({ at: { dir }, image });
   await close();
 }
 
-interface Keys {
+export interface Keys {
   key: string;
   adminKey: string;
 }
@@ -119,13 +127,13 @@ class Running implements GatewayProcess {
   #said = '';
   #line = '';
 
-  constructor(file: string, keys: Keys, crashAt: string | undefined) {
+  constructor(file: string, keys: Keys, env: Record<string, string>) {
     this.#keys = keys;
     this.#child = spawn(process.execPath, [MAIN, 'start', '--config', file], {
       env: {
         PATH: process.env.PATH,
         NODE_ENV: 'test',
-        ...(crashAt && { PURSER_CRASH_AT: crashAt }),
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

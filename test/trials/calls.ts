@@ -9,7 +9,7 @@ export const PRICE = { input: 1, output: 4 };
 const INPUT_NANO_USD = 1_000;
 const OUTPUT_NANO_USD = 4_000;
 
-const PROMPT = 'Please say hello';
+export const PROMPT = 'Please say hello';
 /** 3 of the message, 1 for `user`, one a word, 3 to prime the answer: as OpenAI publishes it. */
 export const PROMPT_TOKENS = 3 + 1 + 3 + 3;
 /** One token in every place of a text. */

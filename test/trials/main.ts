@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { runAborts } from './aborts.js';
 import { runCuts } from './cuts.js';
+import { runExactK } from './exact-k.js';
 import { runKills } from './kills.js';
 import { runPgKills } from './pg-kill.js';
 import { runPrices } from './prices.js';
@@ -25,6 +26,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     unit: 'kills',
     countDefault: 300,
     run: runPgKills,
+  },
+  'exact-k': {
+    title: 'Exactly as many calls as there is room for, over four gateways',
+    unit: 'rounds',
+    countDefault: 1_000,
+    run: runExactK,
   },
   splits: {
     title: 'Recordings of providers split anywhere',

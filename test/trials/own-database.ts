@@ -15,7 +15,7 @@ export async function openOwnDatabase(): Promise<FreshDatabase> {
   const timeouts = { connectTimeoutMs: 10_000, statementTimeoutMs: 30_000 };
   const database = openPostgres({ url: server.url, max: 4, ...timeouts });
   return {
-    database,
+    ...{ database, url: server.url },
     async drop() {
       await database.close();
       await server.stop();

@@ -106,10 +106,10 @@ export const UNREADABLE: readonly RedisGuarantee[] = [
       const { ledger } = subject;
       for (const damage of SEENS) {
         const id = await damaged(subject, damage);
-        const beats = [{ id, seen: usd(7) }];
+        const beats = [{ id, seen: usd(1) }];
         assert.equal((await ledger.beat({ owner: 'o', leaseMs, beats })).answer, 'BEATEN');
         const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
-        assert.deepEqual(open?.seen, usd(7));
+        assert.deepEqual(open?.seen, usd(1));
         assert.equal((await ledger.release(id)).answer, 'RELEASED');
       }
     },
