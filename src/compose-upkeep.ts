@@ -69,7 +69,8 @@ export async function composeUpkeep(parts: UpkeepParts) {
     deliveryOf(parts),
     closerOf(parts, turn('close', CLOSE_MS)),
   ];
-  gauges(parts, { calls: () => beat.size(), drift: () => reconciler.drift() }, custody.drain);
+  const { drain, waiting } = custody;
+  gauges(parts, { calls: () => beat.size(), drift: () => reconciler.drift(), waiting }, drain);
   return {
     live,
     start: () => {
@@ -107,11 +108,12 @@ const RETENTION = {
 
 function gauges(
   { metrics, opened, spool }: UpkeepParts,
-  figures: { calls(): number; drift(): number },
+  figures: { calls(): number; drift(): number; waiting(): Promise<number> },
   drain: { state(): { setAside: number } },
 ): void {
   metrics.gauge('purser_live_calls', 'Calls under way in this process.', figures.calls);
   metrics.gauge('purser_drift', 'Counters that differ from their rows.', figures.drift);
+  metrics.gauge('purser_events_waiting', 'Events booked that are not rows yet.', figures.waiting);
   metrics.gauge('purser_spool_pending_events', 'Events that are not known to be rows.', () => {
     return spool.state().pendingEvents;
   });

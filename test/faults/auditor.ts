@@ -57,6 +57,8 @@ export class WireAuditor {
   #unanswered: Unanswered[] = [];
   #replayed = 0;
   #openedAt = '';
+  /** Who closed and opened it, for whoever reads a violation. */
+  readonly #admissions: string[] = [];
   #timeMs = 0;
   #guessed = 0;
 
@@ -96,6 +98,9 @@ export class WireAuditor {
     ];
     this.#count(asked, answer, detail);
     this.#note(asked, answer, epoch, seq, detail);
+    if (asked.script === 'admission') {
+      this.#admissions.push(`${asked.args.join(' ')}: ${answer} ${epoch} ${seq} at ${timeMs}`);
+    }
     this.#timeMs = Math.max(this.#timeMs, timeMs);
     this.#spoken.push({ asked, answer, seq, epoch, timeMs, detail, balances });
   }
@@ -399,7 +404,8 @@ export class WireAuditor {
     const what = JSON.stringify({ reply: spoken, script, args });
     const { books } = this;
     const now = `epoch ${books.epoch} seq ${books.seq} ${books.isOpen ? 'open' : 'closed'}`;
-    throw new Violation(`expected ${expected} (${now}): ${what}`, this.#replayed);
+    const doors = this.#admissions.slice(-6).join('; ');
+    throw new Violation(`expected ${expected} (${now}; ${doors}): ${what}`, this.#replayed);
   }
 }
 

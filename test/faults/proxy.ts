@@ -25,6 +25,8 @@ export interface ProxyOptions {
   strikes(command: readonly string[], fault: WireFault): boolean;
   /** Resolves when a command that was held back may come. */
   overtaken(command: readonly string[]): Promise<void>;
+  /** Resolves when the reply may reach the client; those after it wait, too. */
+  delivered?(command: readonly string[]): Promise<void>;
 }
 
 export interface WireProxy {
@@ -92,6 +94,7 @@ class Link {
   readonly #armed: Armed[];
   readonly #waiting: Waiting[] = [];
   readonly #number = ++connections;
+  #delivery = Promise.resolve();
   #heldBack = 0;
   #clientIsGone = false;
 
@@ -172,7 +175,16 @@ class Link {
     const waiting = this.#waiting.shift();
     if (!waiting) throw new Error('Redis answered what nobody asked.');
     this.#tell(waiting.command, value);
-    if (waiting.isLost) this.#client.destroy();
-    else if (waiting.isDelivered && this.#client.writable) this.#client.write(bytes);
+    const { delivered } = this.#options;
+    if (!delivered) return this.#deliver(waiting, bytes);
+    const own = Buffer.from(bytes);
+    this.#delivery = this.#delivery
+      .then(() => delivered(waiting.command))
+      .then(() => this.#deliver(waiting, own));
+  }
+
+  #deliver({ isLost, isDelivered }: Waiting, bytes: Buffer): void {
+    if (isLost) this.#client.destroy();
+    else if (isDelivered && this.#client.writable) this.#client.write(bytes);
   }
 }

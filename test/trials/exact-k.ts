@@ -23,6 +23,7 @@ const WORDS_MAX = 400;
 /** What every round's envelope has: enough for some calls of many words, or many of few. */
 const LIMIT_NANO_USD = 10_000_000;
 const KNOWN_WITHIN_MS = 5_000;
+const DECIDED_WITHIN_MS = 30_000;
 const DRAINED_WITHIN_MS = 30_000;
 
 export interface ExactKOptions extends TrialOptions {
@@ -82,7 +83,7 @@ export async function exactK(options: ExactKOptions): Promise<TrialResult> {
     await checkRows(run, options.database);
     return { figures: figuresOf(run, options.count), violations: run.violations };
   } finally {
-    agent.destroy();
+    run.agent.destroy();
     await fleet.remove();
     await upstream.close();
   }
@@ -90,7 +91,8 @@ export async function exactK(options: ExactKOptions): Promise<TrialResult> {
 
 // One limit for every task, and a task a round; known to all once each refuses beyond it.
 async function makeLimit(run: Run): Promise<void> {
-  const { fleet } = run;
+  const { fleet, upstream } = run;
+  upstream.forModel('gpt-4o-exact', wholeKind('exact', 1, 0).plan);
   await fleet.admin('POST', '/limits', {
     ...{ scope_type: 'task', scope_key: '*', period: 'ever' },
     amount_usd: `0.0${LIMIT_NANO_USD}`,
@@ -98,7 +100,10 @@ async function makeLimit(run: Run): Promise<void> {
   const untilMs = performance.now() + KNOWN_WITHIN_MS;
   const tooMuch = Math.ceil(LIMIT_NANO_USD / 4_000) + 1;
   for (const { url } of fleet.gateways) {
-    while ((await ask(run, url, 'known', tooMuch)).code !== 'request_exceeds_budget') {
+    for (;;) {
+      const { status, code } = await ask(run, url, 'known', tooMuch);
+      if (code === 'request_exceeds_budget') break;
+      if (status === 200) run.admitted += 1;
       if (performance.now() > untilMs) throw new Error('the limit never came into force');
       await sleep(50);
     }
@@ -130,7 +135,14 @@ async function oneRound(run: Run, round: number): Promise<void> {
   });
   // Whoever is not refused is at the upstream, which answers nobody yet.
   void upstream.received(before + k).then(look);
-  await allDecided;
+  const inTime = await Promise.race([
+    allDecided.then(() => true),
+    sleep(DECIDED_WITHIN_MS, false, { ref: false }),
+  ]);
+  if (!inTime) {
+    const held = upstream.requests.length - before;
+    violations.push(`round ${round}, k ${k}: only ${held} held and ${refused} refused in time`);
+  }
   upstream.release();
   const answers = await Promise.all(calls);
   const say = (isWrong: boolean, what: string): void => {
@@ -149,6 +161,9 @@ async function oneRound(run: Run, round: number): Promise<void> {
     say(after.code !== 'budget_exceeded', `afterwards ${after.status} ${after.code}`);
   }
   run.admitted += admitted;
+  // A gateway closes what is idle, and a call on it then would be lost without a fault of anybody's.
+  run.agent.destroy();
+  run.agent = new Agent({ keepAlive: true, maxSockets: CALLS });
 }
 
 interface Answer {
@@ -168,7 +183,7 @@ function ask({ fleet, agent }: Run, url: string, task: string, words: number): P
     'content-length': Buffer.byteLength(body),
     'x-purser-task-id': task,
   };
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const options = { method: 'POST', agent, headers };
     const call = request(`${url}/v1/chat/completions`, options, (response) => {
       let text = '';
@@ -176,11 +191,12 @@ function ask({ fleet, agent }: Run, url: string, task: string, words: number): P
         text += bytes;
       });
       response.on('end', () => {
-        const { error } = JSON.parse(text) as { error?: { code: string } };
-        resolve({ status: response.statusCode, code: error?.code });
+        resolve({ status: response.statusCode, code: /"code":"(\w+)"/.exec(text)?.[1] });
       });
     });
-    call.on('error', reject);
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      resolve({ status: undefined, code: error.code });
+    });
     call.end(body);
   });
 }
