@@ -107,14 +107,3 @@ function line(
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
-
-if (process.argv[1] === import.meta.filename) {
-  const quick = process.argv.includes('--quick');
-  const { setPerSecond, pairsPerSecond, ratio } = await ledgerBench(
-    quick ? { seconds: 1, rounds: 3 } : { seconds: 5, rounds: 3 },
-  );
-  process.stdout.write(
-    `ledger: ${Math.round(pairsPerSecond)} pairs/s over ${LINES} envelopes, ` +
-      `SET ${Math.round(setPerSecond)}/s, ratio ${ratio.toFixed(3)}\n`,
-  );
-}

@@ -61,6 +61,23 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     alone: true,
     run: async (bench) => (await import('./open-streams.js')).soak(bench),
   },
+  ledger: {
+    title: 'Ledger on Redis',
+    about:
+      'Pairs of reserve and finalize over four envelopes against one Redis, 64 at a time, beside SET ' +
+      'by the same client: the machine cancels out of the ratio.',
+    seconds: 30,
+    async run({ quick }) {
+      const { ledgerBench } = await import('./ledger.js');
+      const told = await ledgerBench(quick ? { seconds: 1, rounds: 3 } : { seconds: 5, rounds: 3 });
+      const row = {
+        'pairs/s': Math.round(told.pairsPerSecond),
+        'SET/s': Math.round(told.setPerSecond),
+        ratio: Number(told.ratio.toFixed(3)),
+      };
+      return single(row, { 'ledger.ratio': told.ratio });
+    },
+  },
   refused: {
     title: 'The 402 path',
     about: 'A budget that is used up, 64 connections that ask on.',
