@@ -15,7 +15,6 @@ import { createRedisLedger, type RedisLedger } from '#src/stores/ledger/redis-le
 import { startRedis } from '../test/support/programs.js';
 
 const DEPTH = 64;
-const LINES = 4;
 const STUB = JSON.stringify({
   attribution: { agentId: '0192f0c1-aaaa-7bbb-8ccc-1234567890ab', agentName: 'coder-7' },
   ...{ provider: 'openai', model: 'gpt-4o-mini', priceVersion: '2026-11-01', stream: true },
