@@ -54,13 +54,18 @@ export function overdue(state: MemoryState, limit: number): string[] {
   return [...due.slice(start), ...due.slice(0, start)].slice(0, limit);
 }
 
-/** Drops counters whose label is past, 48 h after they were last touched, if nothing is held. */
+/** Drops counters whose label is past, 48 h after they were last touched, if no hold is open. */
 export function sweepCounters(state: MemoryState): void {
   const nowMs = state.clock.nowMs();
   if (nowMs < state.sweepAtMs) return;
   state.sweepAtMs = nowMs + SWEEP_EVERY_MS;
+  // A hold may have nothing on one of its counters, and will book there all the same.
+  const inUse = new Set<Counter>();
+  for (const { counters } of state.holds.values()) for (const one of counters) inUse.add(one);
   for (const home of state.homes.values()) {
-    for (const counter of home.counters.values()) if (isPast(counter, nowMs)) drop(home, counter);
+    for (const counter of home.counters.values()) {
+      if (isPast(counter, nowMs) && !inUse.has(counter)) drop(home, counter);
+    }
     if (home.counters.size === 0 && isOneOfMany(home)) state.homes.delete(home.envelope);
   }
 }
