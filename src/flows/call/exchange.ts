@@ -1,6 +1,6 @@
 // One attempt at one target: it waits for the first byte of a good answer or for the whole of a
 // bad one, and then hands every byte on in the tick it came. What arrives before somebody listens
-// is kept, and the upstream is paused meanwhile.
+// is kept, and the upstream is paused meanwhile if it is much.
 
 import type {
   Upstream,
@@ -91,6 +91,7 @@ export const FAILURES: Record<UpstreamFailure['kind'], string> = {
   aborted: 'the call was ended',
 };
 
+const EARLY_BYTES_MAX = 64 * 1024;
 const BAD_BODY_BYTES_MAX = 1024 * 1024;
 
 export function isFailure(value: Head | UpstreamFailure): value is UpstreamFailure {
@@ -126,7 +127,8 @@ export function openExchange(
       earlyBytes += chunk.length;
       if (good()) {
         settle({ status, headers });
-        flow.pause();
+        // To stop the wire costs more than to keep a small answer until somebody listens.
+        if (earlyBytes > EARLY_BYTES_MAX) flow.pause();
       } else if (earlyBytes > BAD_BODY_BYTES_MAX) {
         settle({ status, headers, body: Buffer.concat(early) });
         call.abort();
