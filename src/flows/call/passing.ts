@@ -46,6 +46,7 @@ export class Passing {
 
   /** Nobody is going to get what waits; it is read for what it costs. */
   readRest(): void {
+    if (this.#closed) return;
     this.#closed = true;
     for (const chunk of this.#queue.splice(0)) this.#reader.push(chunk);
   }
