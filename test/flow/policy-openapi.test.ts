@@ -61,6 +61,32 @@ test('the document is valid OpenAPI 3.1, and its page is made without another se
   expect(await page.text()).not.toMatch(/<script|https?:\/\//);
 });
 
+test('finance reads all and writes nothing, agents do neither, nobody is nobody', async () => {
+  const document = await start();
+  const { key: finance } = await admin(story, 'POST', '/keys', {
+    name: 'books',
+    kind: 'admin',
+    role: 'finance',
+  });
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const at = path.replace('{id}', NOBODY).replace('{key}', '4');
+      const as = async (key: string | undefined) => {
+        const answer = await fetch(`${story.gateway.operatorAddress}${at}`, {
+          method: method.toUpperCase(),
+          ...(key !== undefined && { headers: { authorization: `Bearer ${key}` } }),
+        });
+        await answer.arrayBuffer();
+        return answer.status;
+      };
+      const isWrite = operation['x-purser-kind'] === 'write';
+      expect((await as(finance)) === 403, `finance: ${method} ${path}`).toBe(isWrite);
+      expect(await as(story.key), `an agent: ${method} ${path}`).toBe(403);
+      expect(await as(undefined), `nobody: ${method} ${path}`).toBe(401);
+    }
+  }
+});
+
 /** Something of everything that bodies may name. */
 async function openWorld(document: Document): Promise<World> {
   const make = async (path: string, body: object) =>
