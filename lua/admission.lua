@@ -15,7 +15,8 @@ if ARGV[3] == 'close' then
   redis.call('HSET', KEYS[1], 'open', '0')
   return reply('DONE')
 end
-if wanted < epoch then return reply('STALE_EPOCH') end
+-- An epoch begins once: a beginning that comes late must not close what another has opened.
+if wanted < epoch or (ARGV[3] == 'begin' and wanted == epoch) then return reply('STALE_EPOCH') end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[4], 'open', ARGV[3] == 'open' and '1' or '0')
 epoch = wanted
 return reply('DONE')

@@ -16,6 +16,7 @@ export const SCRIPT_NAMES = [
   'set_limit',
   'restore',
   'admission',
+  'clear',
   'state',
   'balances',
   'overdue',

@@ -128,13 +128,15 @@ async function rewriteLog(redis: Redis): Promise<void> {
 }
 
 // By SCAN, because tombstones are in no index; writes of the epoch before are fenced off already.
-async function clear({ redis, keys }: RedisParts): Promise<void> {
+async function clear({ redis, wire, keys }: RedisParts): Promise<void> {
   const kept = new Set([keys.state, keys.limits, keys.outbox, keys.fence]);
   const workers = keys.worker('');
   try {
     for await (const names of redis.scan(`${keys.prefix}*`, KEYS_A_PAGE)) {
       const gone = names.filter((name) => !kept.has(name) && !name.startsWith(workers));
-      if (gone.length > 0) await redis.command('unlink', ...gone);
+      if (gone.length === 0) continue;
+      const { answer } = await wire.send('clear', [keys.state, ...gone], []);
+      assert(answer === 'DONE', `clear: ${answer}`);
     }
   } catch (error) {
     toLedgerUnavailable(error);

@@ -320,6 +320,28 @@ export const EDGES: readonly RedisGuarantee[] = [
     },
   },
   {
+    name: 'an epoch begins once, and nothing is cleared after it has opened',
+    async check({ ledger, redis, scripts }) {
+      const a = newEnvelope();
+      await ledger.beginEpoch(5);
+      await ledger.openAdmission(5);
+      await hold(ledger, [line(a)]);
+      await assert.rejects(() => ledger.beginEpoch(5));
+      const { open, held } = await ledger.state();
+      assert.deepEqual([open, held], [true, 1]);
+      const names = [ledger.keys.state, ledger.keys.counter(a, LABEL)];
+      for (const [epoch, answer] of [
+        ['5', 'INVALID_INPUT'],
+        ['4', 'STALE_EPOCH'],
+        ['6', 'LEDGER_LOST'],
+      ] as const) {
+        const reply = (await redis.run(scripts.clear, names, [epoch, '0'])) as string[];
+        assert.equal(reply[0], answer);
+      }
+      assert.equal((await counters(ledger, a)).reserved, 100);
+    },
+  },
+  {
     name: 'a gateway that was fenced off neither closes nor opens',
     async check({ ledger, another }) {
       const other = await another();
