@@ -112,6 +112,15 @@ export class WireAuditor {
     return left.length === 0;
   }
 
+  /** Reservations of which something was asked that nobody answered. */
+  unanswered(): string[] {
+    const ids = this.#unanswered.flatMap(({ asked: { operation } }) => {
+      const request = operation?.request as { id?: string } | string | undefined;
+      return typeof request === 'string' ? [request] : (request?.id ?? []);
+    });
+    return [...new Set(ids)];
+  }
+
   /** Redis has begun again with this: it may have acted more, or remember less, than was heard. */
   restarted(dump: Dump): void {
     const left = this.#replayUntilGap();
@@ -333,7 +342,7 @@ export class WireAuditor {
       }
       if (next === groups.length && this.#books.seq === dump.seq) {
         adoptLeases(this.#books, dump, place.steps);
-        const wrong = differences(this.#books, dump);
+        const wrong = [...differences(this.#books, dump), ...otherFates(this.#books, dump)];
         why = wrong.join('; ');
         return wrong.length === 0;
       }
@@ -407,6 +416,14 @@ export class WireAuditor {
     const doors = this.#admissions.slice(-6).join('; ');
     throw new Violation(`expected ${expected} (${now}; ${doors}): ${what}`, this.#replayed);
   }
+}
+
+/** What became of a reservation shows in no counter where it was refused or voided. */
+function otherFates(books: Books, { fates }: Dump): string[] {
+  return [...fates].flatMap(([id, fate]) => {
+    const expected = books.running.get(id)?.phase ?? books.ended.get(id)?.how ?? null;
+    return expected === fate ? [] : [`${id} is ${fate} and not ${expected}`];
+  });
 }
 
 function ordersOf<T>(items: readonly T[]): T[][] {

@@ -19,10 +19,16 @@ export interface Dump {
   holds: ReadonlyMap<string, DumpedHold>;
   /** `envelope label` -> committed, reserved, overrun. */
   counters: ReadonlyMap<string, readonly [string, string, string]>;
+  /** Of the reservations that were asked for: what became of them. */
+  fates: ReadonlyMap<string, string | null>;
 }
 
 /** Undefined where something moved meanwhile. */
-export async function dumpOf(redis: Redis, keys: LedgerKeys): Promise<Dump | undefined> {
+export async function dumpOf(
+  redis: Redis,
+  keys: LedgerKeys,
+  asked: readonly string[] = [],
+): Promise<Dump | undefined> {
   const before = await stateOf(redis, keys);
   const flat = (await redis.command('zrange', keys.leases, '0', '-1', 'WITHSCORES')) as string[];
   const ids = flat.filter((_, i) => i % 2 === 0);
@@ -50,12 +56,16 @@ export async function dumpOf(redis: Redis, keys: LedgerKeys): Promise<Dump | und
     const figures = [committed ?? '0', reserved ?? '0', overrun ?? '0'] as const;
     counters.set(`${envelope} ${label}`, figures);
   }
+  const states = (await redis.pipeline(
+    asked.map((id) => ['hget', keys.reservation(id), 'state'] as const),
+  )) as (string | null)[];
+  const fates = new Map(asked.map((id, i) => [id, states[i] ?? null]));
   const after = await stateOf(redis, keys);
   if (after.join() !== before.join()) return undefined;
   const [epoch, seq, open] = after;
   return {
     epoch: epoch === null ? undefined : Number(epoch),
-    ...{ seq: Number(seq ?? 0), isOpen: open === '1', holds, counters },
+    ...{ seq: Number(seq ?? 0), isOpen: open === '1', holds, counters, fates },
   };
 }
 

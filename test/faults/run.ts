@@ -167,7 +167,7 @@ export class FaultRun {
     await Promise.all(this.gateways.map(({ proxy }) => proxy.close()));
     meanwhile();
     await this.server.restart();
-    const dump = await dumpOf(this.server.redis, this.keys);
+    const dump = await dumpOf(this.server.redis, this.keys, this.auditor.unanswered());
     this.auditor.restarted(dump!);
     for (const { proxy } of this.gateways) proxy.open();
     await this.untilOpen();
