@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compose, type Gateway } from './compose.js';
 import { openRows } from './compose-database.js';
-import { readCatalog } from './compose-targets.js';
+import { changeCatalog, readCatalog } from './compose-prices.js';
 import { isPrimary, ownConfig, runPrimary, speaksForAll } from './compose-workers.js';
 import { type Config, type Environment, loadConfig } from './config.js';
 import { OperatorError } from './core/errors.js';
@@ -52,6 +52,7 @@ export function composeCli(here: Surroundings): CliDeps {
       };
     },
     openCatalog: (flags) => readCatalog(configOf(flags)),
+    changeCatalog: (flags, path, write) => changeCatalog(configOf(flags), path, write),
   };
 }
 

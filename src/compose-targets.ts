@@ -1,27 +1,18 @@
 // From a public model name to the targets of a call: the plan of the configuration, each target
 // with its provider and its price, healthy ones first.
 
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Config, ProviderConfig } from './config.js';
 import type { Plan, Provider, Target } from './core/call.js';
 import type { Clock } from './core/clock.js';
 import { isRefused } from './core/errors.js';
-import { parseOwnJson } from './core/json.js';
 import type { CallDeps } from './flows/call/deps.js';
-import { buildCatalog, type Catalog } from './rules/catalog/catalog.js';
-import type { PriceFile } from './rules/catalog/row.js';
+import type { Catalog } from './rules/catalog/catalog.js';
 import { credentialHeaders, quirksOf } from './rules/providers/providers.js';
 import { planTargets, type TargetName } from './rules/routing/plan-targets.js';
 import { openTargetHealth } from './stores/target-health.js';
 
-const PRICES = fileURLToPath(new URL('../config/prices.json', import.meta.url));
 const PROBE_MS = 30_000;
 const OPEN_TIMES_MAX = 8;
-
-export function readCatalog(config: Config): Catalog {
-  return buildCatalog(parseOwnJson<PriceFile>(readFileSync(PRICES, 'utf8')), config.prices);
-}
 
 /** `sandbox` is told where the sandbox listens; undefined where it is off. */
 export function providersOf(config: Config, sandbox: string | undefined): ProviderConfig[] {

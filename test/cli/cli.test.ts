@@ -91,6 +91,7 @@ function deps(more: Partial<CliDeps> = {}, settings: Partial<CliSettings> = {}):
     openLocal: unused,
     openMigrator: unused,
     openCatalog: unused,
+    changeCatalog: unused,
     ...more,
   };
 }
@@ -159,6 +160,7 @@ describe('help', () => {
       'price list',
       'price show',
       'price explain',
+      'price update',
       'reservation list',
       'reservation release',
       'prompt preview',
@@ -602,6 +604,37 @@ describe('prices', () => {
     expect(await purser(line, { openCatalog })).toBe(0);
     expect(printed.out).toContain('Charged 0.003250 USD');
     expect(printed.out).toMatch(/cachedRead +200 +1\.25 +million tokens +0\.00025/);
+  });
+
+  test('of another catalog are shown before they are in force', async () => {
+    const after = buildCatalog({
+      rows: [
+        { provider: 'acme', model: 'one', input: 1, output: 2, source: 'test' },
+        { provider: 'acme', model: 'new', input: 1, output: 2, source: 'test' },
+      ],
+      fallbacks: {},
+    });
+    const asked: unknown[] = [];
+    const changeCatalog: CliDeps['changeCatalog'] = (_flags, path, write) => {
+      asked.push([path, write]);
+      return { before: catalog, after, file: 'data/prices.json' };
+    };
+    expect(await purser('price update new.json --dry-run', { changeCatalog })).toBe(0);
+    expect(printed.out).toMatchInlineSnapshot(`
+      "WHAT     MODEL      FROM
+      gone     acme/free  ever
+      new      acme/new   ever
+      changed  acme/one   ever
+      2 prices, 3 differ. Nothing was written.
+      "
+    `);
+    expect(await purser('price update --shipped', { changeCatalog })).toBe(0);
+    expect(asked).toEqual([
+      ['new.json', false],
+      [null, true],
+    ]);
+    expect(await purser('price update', { changeCatalog })).toBe(1);
+    expect(printed.err).toContain('--shipped');
   });
 
   test('a model without one is told with where to look', async () => {

@@ -51,6 +51,13 @@ export interface Migrator {
   close(): Promise<void>;
 }
 
+export interface CatalogChange {
+  before: Catalog;
+  after: Catalog;
+  /** The file that the catalog is read from then. */
+  file: string;
+}
+
 export interface CliDeps {
   version: string;
   out: Output;
@@ -63,4 +70,6 @@ export interface CliDeps {
   openLocal(flags: CliFlags): Promise<LocalDoor>;
   openMigrator(flags: CliFlags, onStep: (step: MigrationStep) => void): Promise<Migrator>;
   openCatalog(flags: CliFlags): Catalog;
+  /** From the next start on the catalog is this file, or (null) the one of this version. */
+  changeCatalog(flags: CliFlags, path: string | null, write: boolean): CatalogChange;
 }

@@ -10,6 +10,7 @@ import type { Catalog } from '../../rules/catalog/catalog.js';
 import { explainCharge } from '../../rules/catalog/explain.js';
 import { isStandardTier, priceAt } from '../../rules/catalog/tier-rates.js';
 import { type Args, type Command, define, flagsOf, LOCAL, print, rowsText } from './command.js';
+import { priceUpdate } from './price-update.js';
 import { type Cell, countText, tableText } from './table.js';
 
 /** USD per million tokens, exactly: pico-USD a token are millionths of it. */
@@ -202,5 +203,10 @@ function usageOf(args: Args): Usage {
 export const priceCommand: Command = (deps) =>
   define({
     meta: { name: 'price', description: 'The price catalog' },
-    subCommands: { list: list(deps), show: show(deps), explain: explain(deps) },
+    subCommands: {
+      list: list(deps),
+      show: show(deps),
+      explain: explain(deps),
+      update: priceUpdate(deps),
+    },
   });
