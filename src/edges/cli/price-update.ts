@@ -45,7 +45,8 @@ export const priceUpdate: Command = (deps) =>
           ],
           'No price changes.',
         );
-        const count = `${countText(after.list().length)} prices, ${countText(changes.length)} differ.`;
+        const [all, differ] = [after.list(), changes].map(({ length }) => countText(length));
+        const count = `${all} prices, ${differ} differ.`;
         const next = write
           ? ` In force from the next start on (${file}).`
           : ' Nothing was written.';
