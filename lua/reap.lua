@@ -29,7 +29,6 @@ local counters = {}
 for i = 1, count do
   local counter = redis.call('HMGET', KEYS[4 + m + i], 'committed', 'reserved', 'overrun')
   counters[i] = {
-    isNew = not counter[1],
     left = tonumber(counter[2]) or 0, committed = tonumber(counter[1]) or 0,
     overrun = tonumber(counter[3]) or 0, back = 0, booked = 0, over = 0,
   }
@@ -47,7 +46,7 @@ for r = 1, m do
   local floor, seen = fourOf(hold[4]), fourOf(hold[5])
   if not isOpen then
     results[r] = { 'GONE' }
-    if lease and not seenIds[id] then orphans[#orphans + 1] = id end
+    orphans[#orphans + 1] = id
   elseif (lease and lease > now) or not places or not helds
     or not hold[2] or not hold[6] or not hold[7] or not floor or not seen
     or #places ~= #helds or #helds ~= #hold[2] then
@@ -89,7 +88,7 @@ seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 for i = 1, count do
   local counter, key = counters[i], KEYS[4 + m + i]
   if counter.letter then
-    if counter.isNew then begin(KEYS[4], key, counter.letter) end
+    begin(KEYS[4], key, counter.letter)
     redis.call('HINCRBY', key, 'reserved', digits(-counter.back))
     redis.call('HINCRBY', key, 'committed', digits(counter.booked))
     if counter.over > 0 then redis.call('HINCRBY', key, 'overrun', digits(counter.over)) end

@@ -25,23 +25,24 @@ if not leaseMs or #ARGV ~= 8 + 3 * n or #ARGV[8] ~= n then return reply('INVALID
 local amounts, told = {}, {}
 for i = 1, n do
   amounts[i] = amount(ARGV[8 + i])
-  local version, limit, mode = readLimit(ARGV[8 + n + i])
+  local text = ARGV[8 + n + i]
+  local version, limit, mode = readLimit(text)
   if not amounts[i] or not version then return reply('INVALID_INPUT') end
-  told[i] = { version = version, limit = limit, mode = mode }
+  told[i] = { version = version, limit = limit, mode = mode, text = text }
 end
 
-local known = redis.call('HMGET', KEYS[5], 'state', 'lines', 'shortages')
+local phase, lines, lacks = unpack(redis.call('HMGET', KEYS[5], 'state', 'lines', 'shortages'))
 readCounters(6, 9 + 2 * n, n)
 
 local newer, shortages, isPast = {}, {}, false
 for i = 1, n do
   local limit, mode = told[i].limit, told[i].mode
-  if limits[i] ~= ARGV[8 + n + i] then
+  if limits[i] ~= told[i].text then
     local version, keptLimit, keptMode = readLimit(limits[i])
     if version and version >= told[i].version then
       limit, mode = keptLimit, keptMode
     else
-      limits[i] = ARGV[8 + n + i]
+      limits[i] = told[i].text
       newer[#newer + 1], newer[#newer + 2] = ARGV[8 + 2 * n + i], limits[i]
     end
   end
@@ -53,13 +54,13 @@ for i = 1, n do
   end
 end
 
-if known[1] == 'voided' then return reply('VOIDED') end
-if known[1] and known[2] ~= ARGV[7] then return reply('CONFLICT') end
-if known[1] == 'refused' then return reply('BUDGET_EXCEEDED', known[3], balances(n)) end
-if known[1] then return reply('ALREADY_RESERVED', '', balances(n)) end
+if phase == 'voided' then return reply('VOIDED') end
+if phase and lines ~= ARGV[7] then return reply('CONFLICT') end
+if phase == 'refused' then return reply('BUDGET_EXCEEDED', lacks, balances(n)) end
+if phase then return reply('ALREADY_RESERVED', '', balances(n)) end
 if isPast then return reply('INVALID_INPUT') end
 
-if #newer > 0 then redis.call('HSET', KEYS[2], unpack(newer)) end
+if next(newer) then redis.call('HSET', KEYS[2], unpack(newer)) end
 seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 if #shortages > 0 then
   local detail = table.concat(shortages, ' ')

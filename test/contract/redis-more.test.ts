@@ -6,6 +6,7 @@ import { EDGES } from './redis/edges.js';
 import { HISTORIES } from './redis/histories.js';
 import { LIFETIMES } from './redis/lifetimes.js';
 import { RAW_ARGUMENTS } from './redis/raw-arguments.js';
+import { REAPING } from './redis/reaping.js';
 import { UNREADABLE } from './redis/unreadable.js';
 import { openRedisSubject } from './redis-subject.js';
 
@@ -14,6 +15,7 @@ const GROUPS = {
   'how long keys live': LIFETIMES,
   'beside the ledger': BESIDE,
   edges: EDGES,
+  'where reap ends': REAPING,
   'records that cannot be read': UNREADABLE,
   'beside the memory ledger': HISTORIES,
 };

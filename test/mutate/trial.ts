@@ -11,6 +11,7 @@ import { EDGES } from '../contract/redis/edges.js';
 import { HISTORIES } from '../contract/redis/histories.js';
 import { LIFETIMES } from '../contract/redis/lifetimes.js';
 import { RAW_ARGUMENTS } from '../contract/redis/raw-arguments.js';
+import { REAPING } from '../contract/redis/reaping.js';
 import { UNREADABLE } from '../contract/redis/unreadable.js';
 import { REDIS_ONLY } from '../contract/redis-only.js';
 import { openRedisSubject, type RedisSubject } from '../contract/redis-subject.js';
@@ -46,7 +47,15 @@ export function allTrials(): Trial[] {
     ...groups(verbs),
     ...groups({ reads, invariants }),
     ...groups(REDIS_ONLY),
-    ...[...RAW_ARGUMENTS, ...LIFETIMES, ...BESIDE, ...EDGES, ...UNREADABLE, ...HISTORIES],
+    ...[
+      ...RAW_ARGUMENTS,
+      ...LIFETIMES,
+      ...BESIDE,
+      ...EDGES,
+      ...REAPING,
+      ...UNREADABLE,
+      ...HISTORIES,
+    ],
   ];
 }
 

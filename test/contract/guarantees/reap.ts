@@ -75,15 +75,16 @@ export const reap: VerbContract<'reap'> = {
     {
       name: 'charges what was sent at the greater of prompt and spend seen, unit by unit',
       async check({ ledger, pass }) {
-        const [a, t, c] = [newEnvelope('a'), newEnvelope('t'), newEnvelope('u')];
+        const [a, r, t, c] = ['a', 'r', 't', 'u'].map((name) => newEnvelope(name)) as Four;
         const lines = [
           line(a),
+          line(r, { unit: 'requests', amount: 3 }),
           line(t, { unit: 'tokens', amount: 50 }),
           line(c, { unit: 'concurrency', amount: 1 }),
         ];
-        const floor = amounts({ nano_usd: 30, tokens: 8, requests: 1 });
+        const floor = amounts({ nano_usd: 30, tokens: 8, requests: 1, concurrency: 1 });
         const id = await sentHold(ledger, lines, floor, leaseMs);
-        const seen = amounts({ nano_usd: 20, tokens: 60 });
+        const seen = amounts({ nano_usd: 20, tokens: 60, concurrency: 1 });
         await ledger.beat({ owner, leaseMs, beats: [{ id, seen }] });
         await pass(leaseMs + 1);
         const reply = await ledger.reap([id]);
@@ -95,6 +96,7 @@ export const reap: VerbContract<'reap'> = {
             kind: 'base',
             lines: [
               { e: a, l: LABEL, u: 'nano_usd', a: 30, o: 0 },
+              { e: r, l: LABEL, u: 'requests', a: 1, o: 0 },
               { e: t, l: LABEL, u: 'tokens', a: 60, o: 10 },
               { e: c, l: LABEL, u: 'concurrency', a: 0, o: 0 },
             ],
@@ -103,7 +105,7 @@ export const reap: VerbContract<'reap'> = {
             epoch: reply.epoch,
             atMs: reply.timeMs,
           },
-          reclaimed: amounts({ nano_usd: 70, tokens: 0, concurrency: 1 }),
+          reclaimed: amounts({ nano_usd: 70, tokens: 0, requests: 2, concurrency: 1 }),
         });
         assert.deepEqual(await counters(ledger, a), { committed: 30, reserved: 0, overrun: 0 });
         assert.deepEqual(await counters(ledger, t, { unit: 'tokens' }), {
@@ -209,3 +211,5 @@ export const reap: VerbContract<'reap'> = {
   ],
   STALE_EPOCH: 'redis only',
 };
+
+type Four = [string, string, string, string];

@@ -142,4 +142,19 @@ export const BESIDE: readonly RedisGuarantee[] = [
       assert.equal(await redis.command('scard', ledger.keys.labels), 2);
     },
   },
+  {
+    name: 'meets those that only a hold has touched, each with its unit',
+    async check({ ledger }) {
+      const [a, b] = [newEnvelope('a'), newEnvelope('b')];
+      await hold(ledger, [line(a, { amount: 7 }), line(b, { unit: 'tokens', amount: 9 })]);
+      const { counters } = await ledger.counters('0');
+      assert.deepEqual(
+        counters.map(({ envelope, unit, reserved }) => [envelope, unit, reserved]).sort(),
+        [
+          [a, 'nano_usd', 7],
+          [b, 'tokens', 9],
+        ],
+      );
+    },
+  },
 ];

@@ -25,6 +25,17 @@ const unlimited = { limit: null } as const;
 
 export const EDGES: readonly RedisGuarantee[] = [
   {
+    name: 'reserve keeps one amount and one limit a line, and no word more',
+    async check({ ledger, redis }) {
+      const [a, b] = [newEnvelope('a'), newEnvelope('b')];
+      const lines = [line(a, { version: 7 }), line(b, { ...unlimited, amount: 5, mode: 'warn' })];
+      const key = ledger.keys.reservation(await hold(ledger, lines));
+      assert.deepEqual(await redis.command('hmget', key, 'units', 'held', 'limits'), [
+        ...['nn', '100 5', '7:1000:b 1::w'],
+      ]);
+    },
+  },
+  {
     name: 'extend fills a counter to the last amount there is, and not one further',
     async check({ ledger }) {
       const a = newEnvelope();

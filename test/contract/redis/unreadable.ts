@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { dump } from '../redis-only.js';
 import type { RedisGuarantee, RedisSubject } from '../redis-subject.js';
-import { counters, hold, line, newEnvelope, usd } from '../subject.js';
+import { counters, hold, line, newEnvelope, request, usd } from '../subject.js';
 
 const leaseMs = 60_000;
 
@@ -84,7 +84,7 @@ export const UNREADABLE: readonly RedisGuarantee[] = [
     name: 'reap leaves alone a record that it cannot read, and ends the others',
     async check(subject) {
       const { ledger, redis, pass } = subject;
-      const all = [...SHARED, ...FLOORS, ...SEENS, without('stub')];
+      const all = [...SHARED, set('units', 'n'), ...FLOORS, ...SEENS, without('stub')];
       const a = newEnvelope();
       const bad: string[] = [];
       for (const damage of all) bad.push(await damaged(subject, damage, 1));
@@ -97,6 +97,34 @@ export const UNREADABLE: readonly RedisGuarantee[] = [
       );
       assert.equal((await counters(ledger, a)).reserved, 0);
       assert.equal(await redis.command('zcard', ledger.keys.leases), all.length);
+      await forget(subject);
+    },
+  },
+  {
+    name: 'reap leaves alone a record whose lines are not as many as its amounts',
+    async check(subject) {
+      const { ledger, redis, another } = subject;
+      const one = await hold(ledger, [line(newEnvelope())]);
+      const lines = await redis.command('hget', ledger.keys.reservation(one), 'lines');
+      const id = await damaged(subject, set('lines', String(lines)), 1);
+      await subject.pass(1);
+      const other = await another();
+      const before = await dump(redis, ledger);
+      assert.deepEqual((await other.reap([id])).results, [{ id, answer: 'NOT_DUE' }]);
+      assert.deepEqual(await dump(redis, ledger), before);
+      await forget(subject);
+    },
+  },
+  {
+    name: 'reserve takes a record without lines for one of other lines, and changes nothing',
+    async check(subject) {
+      const { ledger, redis } = subject;
+      const wanted = request([line(newEnvelope())]);
+      await ledger.reserve(wanted);
+      await without('lines')(subject, wanted.id);
+      const before = await dump(redis, ledger);
+      assert.equal((await ledger.reserve(wanted)).answer, 'CONFLICT');
+      assert.deepEqual(await dump(redis, ledger), before);
       await forget(subject);
     },
   },
