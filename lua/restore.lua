@@ -65,7 +65,7 @@ for i = 1, n do
 end
 
 seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-if #newer > 0 then redis.call('HSET', KEYS[2], unpack(newer)) end
+if next(newer) then redis.call('HSET', KEYS[2], unpack(newer)) end
 for i = 1, n do
   local key = KEYS[5 + i]
   if not reserved[i] then begin(KEYS[4], key, string.sub(ARGV[10], i, i)) end

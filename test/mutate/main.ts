@@ -1,21 +1,14 @@
 // `npm run mutate`: makes every mutant of the Lua and runs all that Redis guarantees against each.
 // A mutant that lives is a guarantee that nobody tests. `--sample N --seed S` tries a fixed few,
-// `--file reap,parts` some files, `--part 1/2` every second one, `--list` only counts.
+// `--file reap,parts` some files, `--part 1/2` every second one, `--list` only counts; `--write`
+// keeps the figures of whole files in PROOF.md.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { realClock } from '#src/drivers/clock.js';
-import { openRedis } from '#src/drivers/redis.js';
-import { loadScripts } from '#src/drivers/scripts.js';
-import { randomFrom } from '../contract/redis/histories.js';
-import { type Server, startRedis } from '../support/programs.js';
 import { EQUIVALENT } from './equivalent.js';
-import { type Mutant, mutantsOf } from './mutants.js';
-import { allTrials, scriptsWith, tryScripts } from './trial.js';
-
-const LUA = join(import.meta.dirname, '..', '..', 'lua');
+import { filesOf, mutantsIn, nameOf, sampleOf } from './pick.js';
+import { type FileResult, writeResults } from './report.js';
+import { tryMutants } from './run.js';
 
 const { values } = parseArgs({
   options: {
@@ -24,83 +17,50 @@ const { values } = parseArgs({
     file: { type: 'string' },
     part: { type: 'string', default: '1/1' },
     list: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
   },
 });
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const nameOf = ({ file, line, change }: Mutant): string => `${file}:${line} ${change}`;
-
-function wanted(): Mutant[] {
-  const files = readdirSync(LUA, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.lua'))
-    .filter((name) => !values.file || values.file.split(',').some((part) => name.includes(part)))
-    .sort();
-  const all = files.flatMap((file) => mutantsOf(file, readFileSync(join(LUA, file), 'utf8')));
-  const open = all.filter((mutant) => !isEquivalent(mutant));
-  const [part = 1, parts = 1] = values.part.split('/').map(Number);
-  if (!values.sample) return open.filter((_mutant, i) => i % parts === part - 1);
-  const random = randomFrom(Number(values.seed));
-  const count = Math.min(Number(values.sample), open.length);
-  return Array.from({ length: count }, () => open.splice(random(open.length), 1)[0]!);
-}
-
-function isEquivalent(mutant: Mutant): boolean {
-  const source = readFileSync(join(LUA, mutant.file), 'utf8').split('\n')[mutant.line - 1] ?? '';
-  return EQUIVALENT.some(
-    ({ file, code, change }) =>
-      mutant.file === file && source.includes(code) && mutant.change === change,
-  );
-}
 
 async function main(): Promise<number> {
-  const mutants = wanted();
+  if (values.write && (values.sample || values.part !== '1/1')) {
+    say('--write is for whole files: not with --sample or --part');
+    return 2;
+  }
+  const files = filesOf(values.file?.split(','));
+  const open = mutantsIn(files);
+  const [part = 1, parts = 1] = values.part.split('/').map(Number);
+  const mutants = values.sample
+    ? sampleOf(open, Number(values.sample), Number(values.seed))
+    : open.filter((_mutant, i) => i % parts === part - 1);
   say(`${mutants.length} mutants, ${EQUIVALENT.length} known to be equivalent`);
   if (values.list) return 0;
-  const folder = mkdtempSync(join(tmpdir(), 'purser-mutate-'));
-  const server = await startRedis(join(folder, 'redis'));
-  const redis = openRedis({ urls: [server.url], clock: realClock, commandTimeoutMs: 10_000 });
-  await redis.ready(10_000);
-  const trials = allTrials();
-  const survivors: string[] = [];
-  try {
-    const sound = await tryScripts(server.url, loadScripts(), trials);
-    if (sound.killedBy) {
-      say(`without any mutant this fails: ${sound.killedBy}: ${sound.why}`);
-      return 1;
-    }
-    for (const [i, mutant] of mutants.entries()) {
-      const startedMs = performance.now();
-      const verdict = await verdictOn(server, folder, mutant);
-      const took = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
-      if (verdict.killedBy) promote(verdict.killedBy);
-      else survivors.push(nameOf(mutant));
-      const end = verdict.killedBy ? `killed by: ${verdict.killedBy}` : 'SURVIVED';
-      say(`${i + 1}/${mutants.length} ${took} ${nameOf(mutant)}: ${end}`);
-      // What trials leave behind would make the next ones slower and slower.
-      await redis.command('flushall');
-    }
-  } finally {
-    await redis.close();
-    await server.kill();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const commit = commitOf();
+  let done = 0;
+  const survivors = await tryMutants(mutants, (mutant, { killedBy }, tookMs) => {
+    done += 1;
+    const end = killedBy ? `killed by: ${killedBy}` : 'SURVIVED';
+    const took = `${(tookMs / 1000).toFixed(1)} s`;
+    say(`${done}/${mutants.length} ${took} ${nameOf(mutant)}: ${end}`);
+  });
   say(`${mutants.length - survivors.length} killed, ${survivors.length} survived`);
-  for (const name of survivors) say(`  ${name}`);
+  for (const mutant of survivors) say(`  ${nameOf(mutant)}`);
+  if (values.write) {
+    const results = files.map((file): FileResult => {
+      const survived = survivors.filter((mutant) => mutant.file === file).length;
+      const tried = mutants.filter((mutant) => mutant.file === file).length;
+      return { file, commit, killed: tried - survived, survived };
+    });
+    await writeResults(results, filesOf());
+  }
   return survivors.length === 0 ? 0 : 1;
+}
 
-  // What has just killed one is the likeliest to kill the next, which is its neighbour.
-  function promote(name: string): void {
-    const at = trials.findIndex((trial) => trial.name === name);
-    trials.unshift(...trials.splice(at, 1));
-  }
-
-  async function verdictOn(at: Server, own: string, mutant: Mutant) {
-    try {
-      return await tryScripts(at.url, scriptsWith(LUA, join(own, 'lua'), mutant), trials);
-    } catch (error) {
-      return { killedBy: 'loading', why: String(error) };
-    }
-  }
+function commitOf(): string {
+  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  const isDirty = git('status', '--porcelain', '--', 'lua', 'src', 'test') !== '';
+  return `${git('rev-parse', '--short', 'HEAD')}${isDirty ? ' with changes' : ''}`;
 }
 
 process.exitCode = await main();

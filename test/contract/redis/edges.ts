@@ -423,6 +423,44 @@ export const EDGES: readonly RedisGuarantee[] = [
     },
   },
   {
+    name: 'a hold that is put back has the very record that it had, and its counters their units',
+    async check({ ledger, redis }) {
+      const [a, b] = [newEnvelope('a'), newEnvelope('b')];
+      const lines = [
+        line(a, { version: 7 }),
+        line(b, { ...unlimited, unit: 'tokens', amount: 5, mode: 'warn' }),
+      ];
+      const id = await sentHold(ledger, lines, usd(3), LEASE_MS);
+      const seen = amounts({ nano_usd: 4, tokens: 2 });
+      await ledger.beat({ owner: 'gateway-1', leaseMs: LEASE_MS, beats: [{ id, seen }] });
+      const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
+      const record = () => redis.command('hgetall', ledger.keys.reservation(id));
+      const before = await record();
+      for await (const names of redis.scan(`${ledger.keys.prefix}*`, 100)) {
+        if (names.length > 0) await redis.command('del', ...names);
+      }
+      await ledger.closeAdmission();
+      assert.equal((await ledger.restore({ what: 'hold', hold: open! })).answer, 'RESTORED');
+      assert.deepEqual(pairs(await record()), pairs(before));
+      const { counters: rows } = await ledger.counters('0');
+      assert.deepEqual(rows.map((row) => [row.envelope, row.unit, row.reserved]).sort(), [
+        [a, 'nano_usd', 100],
+        [b, 'tokens', 5],
+      ]);
+    },
+  },
+  {
+    name: 'counters that are put back are met with their unit and all their amounts',
+    async check({ ledger }) {
+      const envelope = newEnvelope();
+      await ledger.closeAdmission();
+      const totals = { committed: 9, overrun: 2, adjusted: -4 };
+      const key = { envelope, label: LABEL, unit: 'tokens' } as const;
+      await ledger.restore({ what: 'counters', ...key, ...totals });
+      assert.deepEqual((await ledger.counters('0')).counters, [{ ...key, ...totals, reserved: 0 }]);
+    },
+  },
+  {
     name: 'restoring what exists tells its balances as they are',
     async check({ ledger }) {
       const a = newEnvelope();
@@ -509,6 +547,12 @@ export const EDGES: readonly RedisGuarantee[] = [
 ];
 
 type Three = [string, string, string];
+
+/** Fields and values of a hash, in the order of the fields, however the reply had them. */
+function pairs(reply: unknown): unknown {
+  if (!Array.isArray(reply)) return Object.entries(reply as object).sort();
+  return reply.flatMap((field, i) => (i % 2 ? [] : [[field, reply[i + 1]]])).sort();
+}
 
 function balance(envelope: string, over: Partial<Balance>): Balance {
   const none = { committed: 0, reserved: 0, overrun: 0, limit: null, mode: 'block' } as const;
