@@ -164,8 +164,8 @@ export const EDGES: readonly RedisGuarantee[] = [
       await hold(ledger, [line(a, { ...unlimited, amount: 7 })]);
       await ledger.closeAdmission();
       const { timeMs } = await ledger.state();
-      const back = async (amount: number) => {
-        const lines = [line(a, { ...unlimited, amount })];
+      const back = async (amount: number, envelope = a) => {
+        const lines = [line(envelope, { ...unlimited, amount })];
         const none = { floor: amounts(), seen: amounts(), stub: '{}' };
         const open = { id: newId(), owner: 'o', phase: 'held', lines, ...none } as const;
         const leaseEndsAtMs = timeMs + LEASE_MS;
@@ -173,6 +173,7 @@ export const EDGES: readonly RedisGuarantee[] = [
       };
       assert.equal(await back(MOST - 6), 'INVALID_INPUT');
       assert.equal(await back(MOST - 7), 'RESTORED');
+      assert.equal(await back(MOST, newEnvelope()), 'RESTORED', 'of a counter that is new');
       assert.equal((await counters(ledger, a)).reserved, MOST);
     },
   },
@@ -423,7 +424,7 @@ export const EDGES: readonly RedisGuarantee[] = [
     },
   },
   {
-    name: 'a hold that is put back has the very record that it had, and its counters their units',
+    name: 'a hold that is put back has its very record, limits and units again',
     async check({ ledger, redis }) {
       const [a, b] = [newEnvelope('a'), newEnvelope('b')];
       const lines = [
@@ -434,14 +435,18 @@ export const EDGES: readonly RedisGuarantee[] = [
       const seen = amounts({ nano_usd: 4, tokens: 2 });
       await ledger.beat({ owner: 'gateway-1', leaseMs: LEASE_MS, beats: [{ id, seen }] });
       const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
-      const record = () => redis.command('hgetall', ledger.keys.reservation(id));
-      const before = await record();
+      const told = async () => {
+        const { limits, reservation } = ledger.keys;
+        const hashes = [limits, reservation(id)].map((key) => redis.command('hgetall', key));
+        return (await Promise.all(hashes)).map(pairs);
+      };
+      const before = await told();
       for await (const names of redis.scan(`${ledger.keys.prefix}*`, 100)) {
         if (names.length > 0) await redis.command('del', ...names);
       }
       await ledger.closeAdmission();
       assert.equal((await ledger.restore({ what: 'hold', hold: open! })).answer, 'RESTORED');
-      assert.deepEqual(pairs(await record()), pairs(before));
+      assert.deepEqual(await told(), before);
       const { counters: rows } = await ledger.counters('0');
       assert.deepEqual(rows.map((row) => [row.envelope, row.unit, row.reserved]).sort(), [
         [a, 'nano_usd', 100],
@@ -477,21 +482,25 @@ export const EDGES: readonly RedisGuarantee[] = [
   {
     name: 'an older limit that a restored hold brings does not replace a newer one',
     async check({ ledger }) {
-      const a = newEnvelope();
-      await ledger.setLimits([{ envelope: a, limit: 70, mode: 'block', version: 5 }]);
+      const [a, b] = [newEnvelope('a'), newEnvelope('b')];
+      const kept = { limit: 70, mode: 'block', version: 5 } as const;
+      await ledger.setLimits([
+        { envelope: a, ...kept },
+        { envelope: b, ...kept },
+      ]);
       await ledger.closeAdmission();
       const { timeMs } = await ledger.state();
       const back = async (version: number, limit: number) => {
-        const lines = [line(a, { version, limit, amount: 1 })];
+        const lines = [a, b].map((envelope) => line(envelope, { version, limit, amount: 1 }));
         const none = { floor: amounts(), seen: amounts(), stub: '{}' };
         const open = { id: newId(), owner: 'o', phase: 'held', lines, ...none } as const;
         const leaseEndsAtMs = timeMs + LEASE_MS;
         const reply = await ledger.restore({ what: 'hold', hold: { ...open, leaseEndsAtMs } });
-        return reply.balances[0]?.limit;
+        return reply.balances.map((one) => one.limit);
       };
-      assert.equal(await back(4, 10), 70);
-      assert.equal(await back(5, 20), 70);
-      assert.equal(await back(6, 30), 30);
+      assert.deepEqual(await back(4, 10), [70, 70]);
+      assert.deepEqual(await back(5, 20), [70, 70]);
+      assert.deepEqual(await back(6, 30), [30, 30]);
       const [now] = await ledger.balances([{ envelope: a, label: LABEL, unit: 'nano_usd' }]);
       assert.equal(now?.limit, 30);
     },
