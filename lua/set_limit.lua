@@ -15,14 +15,12 @@ if stop then return reply(stop) end
 
 local n = (#ARGV - 2) / 2
 local newer, stale = {}, {}
-if n < 1 then return reply('SET', stale) end
-local known = redis.call('HMGET', KEYS[2], unpack(ARGV, 3, 2 + n))
 local latest = {}
 for i = 1, n do
   local envelope, version = ARGV[2 + i], readLimit(ARGV[2 + n + i])
   if not version then return reply('INVALID_INPUT') end
   -- An envelope that is told twice is judged by what was told of it before.
-  local kept = latest[envelope] or readLimit(known[i])
+  local kept = latest[envelope] or readLimit(redis.call('HGET', KEYS[2], envelope))
   if kept and version < kept then stale[#stale + 1] = i end
   if not kept or version > kept then
     newer[#newer + 1], newer[#newer + 2] = envelope, ARGV[2 + n + i]
@@ -30,7 +28,7 @@ for i = 1, n do
   end
 end
 
-if #newer > 0 then
+if next(newer) then
   seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
   redis.call('HSET', KEYS[2], unpack(newer))
 end
