@@ -4,6 +4,7 @@
 
 import { isRefused } from '#src/core/errors.js';
 import { openTokenizer } from '#src/drivers/tokenizer.js';
+import { breathe } from '#src/edges/http/large-body.js';
 import { writeChatBody } from '#src/rules/dialects/chat-body.js';
 import { readChatCall } from '#src/rules/dialects/chat-call.js';
 import { chatPieces, PUBLISHED_OVERHEADS } from '#src/rules/tokens/chat-pieces.js';
@@ -58,6 +59,7 @@ export async function conversationCost({ quick, told }: Bench): Promise<Outcome>
 async function readAndCount(raw: Buffer, counts: ReturnType<typeof createTokenCounts>) {
   const call = readChatCall(raw);
   if (isRefused(call)) throw new Error(call.refused.message);
+  await breathe(raw);
   const pieces = chatPieces(call.json, 'gpt-4o', PUBLISHED_OVERHEADS);
   const counted = counts.countPieces('o200k_base', pieces.texts);
   const tokens = typeof counted === 'number' ? counted : await counted;

@@ -9,6 +9,7 @@ import type { Log } from '../../core/log.js';
 import { type BodyOptions, readBody } from './body.js';
 import { answerProblem, type Exchange } from './exchange.js';
 import { claimsOf, credentialOf, idempotencyKeyOf, maxCostOf, passHeadersOf } from './headers.js';
+import { breathe } from './large-body.js';
 import { createSink, type NodeSink } from './sink.js';
 
 export interface ProxyDeps {
@@ -101,8 +102,11 @@ export async function readCall(
   if (isRefused(maxCostNanoUsd)) return maxCostNanoUsd;
   const raw = await readBody(exchange, options);
   if (raw === undefined || isRefused(raw)) return raw;
+  const rest = breathe(raw);
+  if (rest) await rest;
   const body = deps.readCall(operation, raw, caller);
   if (isRefused(body)) return body;
+  if (rest) await breathe(raw);
   return {
     operation,
     requestId,
