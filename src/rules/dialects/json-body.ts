@@ -38,7 +38,7 @@ export function readJsonBody(raw: Buffer): JsonBody | Refused {
   return { json, members };
 }
 
-// Of valid UTF-8. Letters beyond ASCII make `toString` take twice as long as the way through UTF-16.
+// Of valid UTF-8. Beyond ASCII `toString` takes twice as long as the way through UTF-16.
 function textOf(raw: Buffer): string {
   if (raw.length < LARGE_BYTES || isAscii(raw)) return raw.toString('utf8');
   return transcode(raw, 'utf8', 'utf16le').toString('utf16le');
