@@ -3,12 +3,9 @@
   a reserve has just begun anew.
   KEYS[1]  labels (set)   KEYS[2..] counters (hash) that the labels name
   ARGV     none
-  Returns how many were forgotten
+  Returns  nothing
 ]]
-local forgotten = 0
-for i = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 0 then
-    forgotten = forgotten + redis.call('SREM', KEYS[1], KEYS[i])
-  end
+-- The labels themselves are among the keys, and are no label.
+for _, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 0 then redis.call('SREM', KEYS[1], key) end
 end
-return forgotten
