@@ -15,15 +15,24 @@ const SHIPPED = fileURLToPath(new URL('../config/prices.json', import.meta.url))
 
 export function readCatalog(config: Config): Catalog {
   const own = ownFile(config);
-  const file = existsSync(own) ? readPriceFile(own) : shipped();
-  return buildCatalog(file, config.prices);
+  if (!existsSync(own)) return buildCatalog(shipped(), config.prices);
+  try {
+    return buildCatalog(readPriceFile(own), config.prices);
+  } catch (cause) {
+    throw new OperatorError(
+      cause instanceof Error ? cause.message : String(cause),
+      'Go back to the prices of this version with `purser price update --shipped`.',
+      { cause },
+    );
+  }
 }
 
 /** `path`: the file that is to be the catalog from the next start on; null: the shipped one. */
 export function changeCatalog(config: Config, path: string | null, write: boolean): CatalogChange {
   const own = ownFile(config);
-  const before = readCatalog(config);
   const file = path === null ? shipped() : readPriceFile(path);
+  // What is in force may be what cannot be read: going back must be possible all the same.
+  const before = path === null ? inForceOrShipped(own, config) : readCatalog(config);
   const after = buildCatalog(file, config.prices);
   if (write && path === null) rmSync(own, { force: true });
   if (write && path !== null) {
@@ -33,6 +42,15 @@ export function changeCatalog(config: Config, path: string | null, write: boolea
     renameSync(`${own}.new`, own);
   }
   return { before, after, file: path === null ? SHIPPED : own };
+}
+
+function inForceOrShipped(own: string, config: Config): Catalog {
+  try {
+    return readCatalog(config);
+  } catch (error) {
+    if (error instanceof OperatorError && existsSync(own)) return buildCatalog(shipped());
+    throw error;
+  }
 }
 
 function ownFile(config: Config): string {

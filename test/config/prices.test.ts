@@ -57,6 +57,16 @@ test.each([
   expect(existsSync(join(folder, 'data', 'prices.json'))).toBe(false);
 });
 
+test('a catalog that can no longer be read names the way back, and the way back works', () => {
+  changeCatalog(config, fileOf({ rows: [row] }), true);
+  writeFileSync(join(folder, 'data', 'prices.json'), '{');
+  expect(() => readCatalog(config)).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining('--shipped') }),
+  );
+  changeCatalog(config, null, true);
+  expect(readCatalog(config).find('openai', 'gpt-4o', NOW_MS)).toBeDefined();
+});
+
 test('a file that is not there is told by its name', () => {
   expect(() => changeCatalog(config, join(folder, 'none.json'), true)).toThrow(/none\.json cannot/);
 });

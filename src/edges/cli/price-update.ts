@@ -11,6 +11,8 @@ interface Changed {
   from: string;
 }
 
+const SHOWN_MAX = 40;
+
 export const priceUpdate: Command = (deps) =>
   define({
     meta: { name: 'update', description: 'Take another catalog from the next start on' },
@@ -37,7 +39,7 @@ export const priceUpdate: Command = (deps) =>
       const changes = changesOf(before, after);
       print(deps, args, { file, written: write, data: changes }, () => {
         const table = rowsText(
-          changes,
+          changes.slice(0, SHOWN_MAX),
           [
             { title: 'WHAT', cell: ({ change }) => change },
             { title: 'MODEL', cell: ({ model }) => model },
@@ -46,7 +48,8 @@ export const priceUpdate: Command = (deps) =>
           'No price changes.',
         );
         const [all, differ] = [after.list(), changes].map(({ length }) => countText(length));
-        const count = `${all} prices, ${differ} differ.`;
+        const more = changes.length > SHOWN_MAX ? ' (--json shows them all)' : '';
+        const count = `${all} prices, ${differ} differ${more}.`;
         const next = write
           ? ` In force from the next start on (${file}).`
           : ' Nothing was written.';
