@@ -13,26 +13,20 @@ import type { PriceFile } from './rules/catalog/row.js';
 
 const SHIPPED = fileURLToPath(new URL('../config/prices.json', import.meta.url));
 
+const GO_BACK = 'Go back to the prices of this version: `purser price update --shipped`.';
+const GIVE_A_FILE =
+  'Give a file of the form of config/prices.json, such as that of a newer version.';
+
 export function readCatalog(config: Config): Catalog {
   const own = ownFile(config);
-  if (!existsSync(own)) return buildCatalog(shipped(), config.prices);
-  try {
-    return buildCatalog(readPriceFile(own), config.prices);
-  } catch (cause) {
-    throw new OperatorError(
-      cause instanceof Error ? cause.message : String(cause),
-      'Go back to the prices of this version with `purser price update --shipped`.',
-      { cause },
-    );
-  }
+  return buildCatalog(existsSync(own) ? readPriceFile(own, GO_BACK) : shipped(), config.prices);
 }
 
 /** `path`: the file that is to be the catalog from the next start on; null: the shipped one. */
 export function changeCatalog(config: Config, path: string | null, write: boolean): CatalogChange {
   const own = ownFile(config);
-  const file = path === null ? shipped() : readPriceFile(path);
-  // What is in force may be what cannot be read: going back must be possible all the same.
-  const before = path === null ? inForceOrShipped(own, config) : readCatalog(config);
+  const file = path === null ? shipped() : readPriceFile(path, GIVE_A_FILE);
+  const before = inForceOrShipped(config);
   const after = buildCatalog(file, config.prices);
   if (write && path === null) rmSync(own, { force: true });
   if (write && path !== null) {
@@ -44,11 +38,12 @@ export function changeCatalog(config: Config, path: string | null, write: boolea
   return { before, after, file: path === null ? SHIPPED : own };
 }
 
-function inForceOrShipped(own: string, config: Config): Catalog {
+// What is in force may be what cannot be read: another one must be possible all the same.
+function inForceOrShipped(config: Config): Catalog {
   try {
     return readCatalog(config);
   } catch (error) {
-    if (error instanceof OperatorError && existsSync(own)) return buildCatalog(shipped());
+    if (error instanceof OperatorError) return buildCatalog(shipped());
     throw error;
   }
 }
@@ -61,8 +56,7 @@ function shipped(): PriceFile {
   return parseOwnJson<PriceFile>(readFileSync(SHIPPED, 'utf8'));
 }
 
-function readPriceFile(path: string): PriceFile {
-  const remedy = 'Give a file of the form of config/prices.json, such as that of a newer version.';
+function readPriceFile(path: string, remedy: string): PriceFile {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -75,8 +69,13 @@ function readPriceFile(path: string): PriceFile {
     throw new OperatorError(`${path} has no rows of prices`, remedy);
   }
   const file = json as unknown as PriceFile;
-  // Throws, with the row's name, where an amount is none.
-  buildCatalog({ ...file, fallbacks: {} });
+  try {
+    buildCatalog({ ...file, fallbacks: {} });
+  } catch (cause) {
+    // It names the row, but not the file that it is in.
+    if (!(cause instanceof OperatorError)) throw cause;
+    throw new OperatorError(`${path}: ${cause.message}`, remedy, { cause });
+  }
   return { ...file, fallbacks: file.fallbacks ?? shipped().fallbacks };
 }
 

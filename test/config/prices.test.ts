@@ -67,6 +67,11 @@ test('a catalog that can no longer be read names the way back, and the way back 
   expect(readCatalog(config).find('openai', 'gpt-4o', NOW_MS)).toBeDefined();
 });
 
+test('an amount that is none is told with its file and its row', () => {
+  const path = fileOf({ rows: [{ ...row, input: 0.5 }] });
+  expect(() => changeCatalog(config, path, true)).toThrow(/new\.json: .*acme\/one/);
+});
+
 test('a file that is not there is told by its name', () => {
   expect(() => changeCatalog(config, join(folder, 'none.json'), true)).toThrow(/none\.json cannot/);
 });
