@@ -3,7 +3,6 @@
 // line, and knows nothing else.
 
 import { composeCli } from './compose-cli.js';
-import { collectAlone } from './drivers/one-core.js';
 import { runCli } from './edges/cli/cli.js';
 import type { Output } from './edges/cli/deps.js';
 
@@ -15,7 +14,6 @@ function output(stream: NodeJS.WriteStream): Output {
   };
 }
 
-collectAlone();
 const deps = composeCli({
   env: process.env,
   cwd: process.cwd(),
