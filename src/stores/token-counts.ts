@@ -1,11 +1,12 @@
 // Token counts remembered by the content of the text: a conversation grows by a message a turn,
 // and only the new message is counted. The least recently used are forgotten; what is held is
-// bounded in bytes. No text longer than a hash is kept.
+// bounded in bytes. No text as long as a hash is kept.
 
 import { hash } from 'node:crypto';
 import { assert } from '../core/assert.js';
 import type { Tokenizer } from '../drivers/tokenizer.js';
 import { type Encoding, tokensBound } from '../rules/tokens/encoding.js';
+import { RememberedCounts } from './remembered-counts.js';
 
 export interface TokenCountsOptions {
   tokenizer: Pick<Tokenizer, 'countAll'>;
@@ -28,14 +29,12 @@ export interface TokenCounts {
 }
 
 const BYTES_MAX = 32 * 1024 * 1024;
-// A map's entry, its key's header and the number.
-const ENTRY_BYTES = 112;
-/** Shorter texts are their own key; a longer one's key is exactly as long as this. */
-const KEY_UNITS = 64;
+/** Shorter texts are their own key; a longer one's key, a byte a unit, is exactly as long. */
+const KEY_UNITS = 32;
 
 export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
   const { tokenizer } = options;
-  const known = new Remembered(options.bytesMax ?? BYTES_MAX);
+  const known = new RememberedCounts(options.bytesMax ?? BYTES_MAX);
   let [hits, misses] = [0, 0];
 
   function countPieces(
@@ -88,7 +87,7 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
 }
 
 interface Counting {
-  known: Remembered;
+  known: RememberedCounts;
   tokenizer: TokenCountsOptions['tokenizer'];
   note(sought: Sought): void;
 }
@@ -116,7 +115,7 @@ function eachOf(
   return Array.isArray(fresh) ? fill(fresh) : fresh.then(fill);
 }
 
-function seek(known: Remembered, encoding: Encoding, texts: readonly string[]): Sought {
+function seek(known: RememberedCounts, encoding: Encoding, texts: readonly string[]): Sought {
   const keys = texts.map(keyOf);
   const places: number[] = [];
   const counts = keys.map((key, place) => {
@@ -128,7 +127,7 @@ function seek(known: Remembered, encoding: Encoding, texts: readonly string[]): 
 }
 
 function fillIn(
-  known: Remembered,
+  known: RememberedCounts,
   encoding: Encoding,
   { keys, counts, places }: Sought,
   found: readonly number[],
@@ -146,57 +145,7 @@ interface Unseen {
   times: number;
 }
 
-/** Counts by encoding and key, the least recently used first. */
-class Remembered {
-  readonly #bytesMax: number;
-  readonly #counts = new Map<Encoding, Map<string, number>>();
-  #bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  get(encoding: Encoding, key: string): number | undefined {
-    const counts = this.#counts.get(encoding);
-    const tokens = counts?.get(key);
-    if (counts === undefined || tokens === undefined) return undefined;
-    // Set again, it is the most recently used.
-    counts.delete(key);
-    counts.set(key, tokens);
-    return tokens;
-  }
-
-  set(encoding: Encoding, key: string, tokens: number): void {
-    const counts = this.#counts.get(encoding) ?? new Map<string, number>();
-    this.#counts.set(encoding, counts);
-    if (!counts.has(key)) this.#bytes += entryBytes(key);
-    counts.set(key, tokens);
-    if (this.#bytes > this.#bytesMax) this.#forget(counts);
-  }
-
-  // The oldest of the encoding that is growing; of the others only where that is not enough.
-  #forget(growing: Map<string, number>): void {
-    for (const counts of [growing, ...this.#counts.values()]) {
-      for (const key of counts.keys()) {
-        if (this.#bytes <= this.#bytesMax) return;
-        counts.delete(key);
-        this.#bytes -= entryBytes(key);
-      }
-    }
-  }
-
-  state(): { entries: number; bytes: number } {
-    let entries = 0;
-    for (const counts of this.#counts.values()) entries += counts.size;
-    return { entries, bytes: this.#bytes };
-  }
-}
-
-// SHA-256 is as quick as SHA-1 here (0.7 ns a byte), and nobody can make two texts share a count.
+// Nobody can make two texts share a count: SHA-256, which is as quick here as SHA-1 (0.7 ns a byte).
 function keyOf(text: string): string {
-  return text.length < KEY_UNITS ? text : hash('sha256', text, 'hex');
-}
-
-function entryBytes(key: string): number {
-  return ENTRY_BYTES + key.length * 2;
+  return text.length < KEY_UNITS ? text : hash('sha256', text, 'binary');
 }

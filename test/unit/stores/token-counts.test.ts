@@ -58,8 +58,8 @@ describe('token counts', () => {
     const tokenizer = fakeTokenizer();
     const counts = createTokenCounts({ tokenizer });
     counts.countPieces('o200k_base', [LONG]);
-    const key = createHash('sha256').update(LONG).digest('hex');
-    expect(counts.countPieces('o200k_base', [key])).toBe(64);
+    const key = createHash('sha256').update(LONG).digest('binary');
+    expect(counts.countPieces('o200k_base', [key])).toBe(32);
     expect(tokenizer.asked).toEqual([LONG, key]);
   });
 
@@ -82,6 +82,20 @@ describe('token counts', () => {
     tokenizer.asked.length = 0;
     again.countPieces('o200k_base', ['a', 'b']);
     expect(tokenizer.asked).toContain('b');
+  });
+
+  test('a large cache keeps what is used and stays within its bytes, however many texts pass', () => {
+    const tokenizer = fakeTokenizer();
+    const counts = createTokenCounts({ tokenizer, bytesMax: 2 * 1024 * 1024 });
+    const long = (name: string) => `${name} ${LONG}`;
+    for (let index = 0; index < 30_000; index += 1) {
+      counts.countPieces('o200k_base', [long(`${index}`), `${index}`]);
+      if (index % 1_000 === 0) counts.countPieces('o200k_base', [LONG, 'often']);
+    }
+    const { bytes, entries } = counts.state();
+    expect(bytes).toBeLessThanOrEqual(2 * 1024 * 1024);
+    expect(entries).toBeGreaterThan(5_000);
+    expect(tokenizer.asked.filter((text) => text === LONG || text === 'often')).toHaveLength(2);
   });
 
   test('a count that fails is not remembered', async () => {
