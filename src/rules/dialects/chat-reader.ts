@@ -71,13 +71,14 @@ export class ChatReader extends EventReader implements StreamReader {
       this.addText(known);
       return 'pass';
     }
-    const block = bytes.toString('latin1', start, end);
-    const told = this.payload(block);
+    const told = this.payload(bytes, start, end);
     if (told === '') return 'pass';
     if (told.trim() === '[DONE]') return 'hold';
     const event = this.parse(told);
     if (!event) return 'pass';
-    if (this.#readEvent(event)) this.#templates.learn(block, event);
+    if (this.#readEvent(event) && this.#templates.learns) {
+      this.#templates.learn(bytes.toString('latin1', start, end), event);
+    }
     return !this.#options.wantsUsage && isUsageOnly(event) ? 'drop' : 'pass';
   }
 

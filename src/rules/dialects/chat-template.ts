@@ -12,19 +12,25 @@ const TEMPLATES_MAX = 4;
 const CREDITS_MAX = 16;
 /** Hit templates pay for learning: a stream whose events all differ is soon only parsed. */
 const CREDITS_FIRST = 4;
+/** So many events on end that fit no template, and none will. */
+const MISSES_MAX = 16;
+const NONE: Template[] = [];
 const QUOTE = 34;
 const BACKSLASH = 92;
 
 interface Template {
-  head: Buffer;
-  /** Between the text and the padding; undefined where there is no padding. */
-  middle: Buffer | undefined;
-  tail: Buffer;
+  /** All that stands around text and padding: a head, perhaps a middle, a tail. */
+  bytes: Buffer;
+  /** Where the head ends. */
+  text: number;
+  /** Where the middle ends; undefined where there is no padding. */
+  padding: number | undefined;
 }
 
 export class TemplateReader {
-  readonly #templates: Template[] = [];
+  #templates: Template[] = NONE;
   #credits = CREDITS_FIRST;
+  #misses = 0;
 
   /** The text of the event whose whole block lies in `bytes`; undefined where nothing fits. */
   read(bytes: Buffer, start: number, end: number): string | undefined {
@@ -33,10 +39,18 @@ export class TemplateReader {
       const text = match(templates[i]!, bytes, start, end);
       if (text === undefined) continue;
       if (this.#credits < CREDITS_MAX) this.#credits += 1;
+      this.#misses = 0;
       if (i > 0) templates.unshift(...templates.splice(i, 1));
       return text;
     }
+    this.#misses += 1;
+    if (this.#misses > MISSES_MAX && this.#credits === 0) this.#templates = NONE;
     return undefined;
+  }
+
+  /** Whether there is anything to learn for. */
+  get learns(): boolean {
+    return this.#credits > 0;
   }
 
   /** Learns from an event that was parsed. `block`: its block, one character a byte. */
@@ -45,34 +59,43 @@ export class TemplateReader {
     const template = templateOf(block, event);
     if (!template) return;
     this.#credits -= 1;
-    this.#templates.unshift(template);
-    this.#templates.length = Math.min(this.#templates.length, TEMPLATES_MAX);
+    this.#templates = [template, ...this.#templates].slice(0, TEMPLATES_MAX);
   }
 }
 
 function match(
-  { head, middle, tail }: Template,
+  { bytes: around, text: headEnd, padding }: Template,
   bytes: Buffer,
   start: number,
   end: number,
 ): string | undefined {
-  const from = start + head.length;
-  if (!isAt(head, bytes, start, end)) return undefined;
+  if (!isAt(around, 0, headEnd, bytes, start, end)) return undefined;
+  const from = start + headEnd;
   const to = stringEnd(bytes, from, end);
   if (to === -1) return undefined;
   let at = to;
-  if (middle !== undefined) {
-    if (!isAt(middle, bytes, at, end)) return undefined;
-    at = plainEnd(bytes, at + middle.length, end);
+  let tail = headEnd;
+  if (padding !== undefined) {
+    if (!isAt(around, tail, padding, bytes, at, end)) return undefined;
+    at = plainEnd(bytes, at + padding - tail, end);
     if (at === -1) return undefined;
+    tail = padding;
   }
-  if (end - at !== tail.length || !isAt(tail, bytes, at, end)) return undefined;
-  return decode(bytes, from, to);
+  if (end - at !== around.length - tail) return undefined;
+  return isAt(around, tail, around.length, bytes, at, end) ? decode(bytes, from, to) : undefined;
 }
 
-function isAt(part: Buffer, bytes: Buffer, at: number, end: number): boolean {
-  const partEnd = at + part.length;
-  return partEnd <= end && bytes.compare(part, 0, part.length, at, partEnd) === 0;
+// Whether a part of `around` stands in `bytes` at `at`.
+function isAt(
+  around: Buffer,
+  from: number,
+  to: number,
+  bytes: Buffer,
+  at: number,
+  end: number,
+): boolean {
+  const partEnd = at + to - from;
+  return partEnd <= end && bytes.compare(around, from, to, at, partEnd) === 0;
 }
 
 // Where the JSON string ends that begins before `from`; -1 if it is not one.
@@ -132,9 +155,9 @@ function templateOf(block: string, event: JsonObject): Template | undefined {
     if (!isProven(parts, member)) continue;
     const [head, middle, tail] = parts;
     return {
-      head: latin1(head),
-      middle: middle === undefined ? undefined : latin1(middle),
-      tail: latin1(tail),
+      bytes: latin1(head + (middle ?? '') + tail),
+      text: head.length,
+      padding: middle === undefined ? undefined : head.length + middle.length,
     };
   }
   return undefined;

@@ -36,7 +36,7 @@ export abstract class EventReader implements BlockSink {
     this.#splitter = new BlockSplitter(this, eventBytesMax);
   }
 
-  /** An event's whole block lies in `bytes`. */
+  /** An event's whole block lies in `bytes`, from `start` up to `end`. */
   protected abstract readBlock(bytes: Buffer, start: number, end: number): Fate;
 
   push(chunk: Buffer): readonly Buffer[] {
@@ -117,19 +117,23 @@ export abstract class EventReader implements BlockSink {
     if (this.#lastFate === 'pass') this.#addRun(0, 1);
   }
 
-  /**
-   * The `data` of a block, one character a byte; empty where it has none, as a comment or a
-   * keep-alive.
-   */
-  protected payload(block: string): string {
+  /** The `data` of a block; empty where it has none, as a comment or a keep-alive. */
+  protected payload(bytes: Buffer, start: number, end: number): string {
     const first = this.#firstBlock;
     this.#firstBlock = false;
-    return payloadOf(first && block.startsWith(BOM) ? block.slice(BOM.length) : block);
+    const from = first ? -1 : onlyDataAt(bytes, start, end);
+    if (from !== -1) {
+      const told = bytes.toString('utf8', from, end - BLANK_LINE_BYTES);
+      if (!told.includes('\r')) return told;
+    }
+    const block = bytes.toString('latin1', start, end);
+    const told = payloadOf(first && block.startsWith(BOM) ? block.slice(BOM.length) : block);
+    return Buffer.from(told, 'latin1').toString('utf8');
   }
 
   /** The event that a payload holds; what is none is noted. */
   protected parse(payload: string): JsonObject | undefined {
-    const event = parseJson(Buffer.from(payload, 'latin1').toString('utf8'));
+    const event = parseJson(payload);
     if (isJsonObject(event)) return event;
     this.note('an event was no JSON object');
     return undefined;
@@ -176,6 +180,7 @@ export abstract class EventReader implements BlockSink {
 }
 
 const CR = 13;
+const LF_BYTE = 10;
 const LF = Buffer.from('\n');
 const CRLF = '\r\n';
 const EMPTY = Buffer.alloc(0);
@@ -190,6 +195,24 @@ function isWhole(told: string): boolean {
 function blankLine(block: string): Buffer {
   if (block.endsWith('\n')) return Buffer.from('\n');
   return Buffer.from(block.endsWith('\r') ? '\r' : '\n\n');
+}
+
+const DATA = Buffer.from('data: ');
+const EVENT = Buffer.from('event: ');
+const BLANK_LINE_BYTES = 2;
+
+// Nearly every block is one line of `data`, perhaps after one of `event`. Answers where its payload
+// begins, which ends before the blank line; -1 for every other block. (A CR is left to the caller.)
+function onlyDataAt(bytes: Buffer, start: number, end: number): number {
+  let at = start;
+  if (isAt(EVENT, bytes, at)) at = bytes.indexOf(LF_BYTE, at) + 1;
+  if (!isAt(DATA, bytes, at) || bytes.indexOf(LF_BYTE, at) !== end - BLANK_LINE_BYTES) return -1;
+  return at + DATA.length;
+}
+
+function isAt(part: Buffer, bytes: Buffer, at: number): boolean {
+  for (let i = 0; i < part.length; i += 1) if (bytes[at + i] !== part[i]) return false;
+  return true;
 }
 
 // The lines of `data` joined by LF, one space after the colon left out.

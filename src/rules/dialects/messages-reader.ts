@@ -59,7 +59,7 @@ export class MessagesReader extends EventReader implements StreamReader {
   }
 
   protected readBlock(bytes: Buffer, start: number, end: number): Fate {
-    const told = this.payload(bytes.toString('latin1', start, end));
+    const told = this.payload(bytes, start, end);
     if (told === '') return 'pass';
     const event = this.parse(told);
     if (!event) return 'pass';
