@@ -121,7 +121,7 @@ export abstract class EventReader implements BlockSink {
   protected payload(bytes: Buffer, start: number, end: number): string {
     const first = this.#firstBlock;
     this.#firstBlock = false;
-    const from = first ? -1 : onlyDataAt(bytes, start, end);
+    const from = first ? -1 : singlePayloadAt(bytes, start, end);
     if (from !== -1) {
       const told = bytes.toString('utf8', from, end - BLANK_LINE_BYTES);
       if (!told.includes('\r')) return told;
@@ -197,17 +197,18 @@ function blankLine(block: string): Buffer {
   return Buffer.from(block.endsWith('\r') ? '\r' : '\n\n');
 }
 
-const DATA = Buffer.from('data: ');
-const EVENT = Buffer.from('event: ');
+const PAYLOAD_FIELD = Buffer.from('data: ');
+const TYPE_FIELD = Buffer.from('event: ');
 const BLANK_LINE_BYTES = 2;
 
 // Nearly every block is one line of `data`, perhaps after one of `event`. Answers where its payload
 // begins, which ends before the blank line; -1 for every other block. (A CR is left to the caller.)
-function onlyDataAt(bytes: Buffer, start: number, end: number): number {
+function singlePayloadAt(bytes: Buffer, start: number, end: number): number {
   let at = start;
-  if (isAt(EVENT, bytes, at)) at = bytes.indexOf(LF_BYTE, at) + 1;
-  if (!isAt(DATA, bytes, at) || bytes.indexOf(LF_BYTE, at) !== end - BLANK_LINE_BYTES) return -1;
-  return at + DATA.length;
+  if (isAt(TYPE_FIELD, bytes, at)) at = bytes.indexOf(LF_BYTE, at) + 1;
+  if (!isAt(PAYLOAD_FIELD, bytes, at) || bytes.indexOf(LF_BYTE, at) !== end - BLANK_LINE_BYTES)
+    return -1;
+  return at + PAYLOAD_FIELD.length;
 }
 
 function isAt(part: Buffer, bytes: Buffer, at: number): boolean {
