@@ -8,7 +8,7 @@ import type { UsageEvent } from '../core/usage-event.js';
 import { type AppendLog, type AppendLogOptions, openAppendLog } from '../drivers/append-log.js';
 import type { LogEntry } from '../drivers/log-segments.js';
 import type { DrainBatch, DrainSource, Recovery, SentRecord, Spool } from './spool.js';
-import { type Queued, SpoolQueue } from './spool-queue.js';
+import { SpoolQueue } from './spool-queue.js';
 import { type Position, writeRecord } from './spool-records.js';
 import { type Found, recoverSpool } from './spool-recovery.js';
 
@@ -45,7 +45,6 @@ export class SpoolLog implements Spool, DrainSource {
   readonly #open: Map<string, LogEntry>;
   /** Who waits for an event to be durable, here or elsewhere. */
   readonly #waiting = new Map<UsageEvent, () => void>();
-  #peeked: readonly Queued[] = [];
   #drained: Position;
   #wake = () => {};
   #sweeping = false;
@@ -111,14 +110,12 @@ export class SpoolLog implements Spool, DrainSource {
   }
 
   async next(eventsMax: number): Promise<DrainBatch> {
-    this.#peeked = await this.#queue.peek(eventsMax);
-    return { events: this.#peeked.map(({ event }) => event) };
+    const oldest = await this.#queue.peek(eventsMax);
+    return { events: oldest.map(({ event }) => event) };
   }
 
   drained(batch: DrainBatch): void {
-    const taken = this.#peeked.slice(0, batch.events.length);
-    this.#peeked = [];
-    this.#queue.take(taken.length);
+    const taken = this.#queue.take(batch.events);
     for (const { event } of taken) this.#waiting.get(event)?.();
     const written = taken.findLast(({ entry }) => entry.segment > 0)?.entry;
     if (!written) return;

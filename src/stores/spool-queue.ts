@@ -26,6 +26,7 @@ export class SpoolQueue {
   #spilled: Spilled | undefined;
   #spilledEvents = 0;
   #spilledBytes = 0;
+  #filling: Promise<boolean> | undefined;
 
   constructor(log: AppendLog, bytesMax: number) {
     this.#log = log;
@@ -64,13 +65,27 @@ export class SpoolQueue {
   /** The oldest, not taken out. */
   async peek(count: number): Promise<readonly Queued[]> {
     let more = true;
-    while (more && this.#ready.length === 0 && this.#spilled)
-      more = await this.#fill(this.#spilled);
+    while (more && this.#ready.length === 0 && this.#spilled) {
+      // Two who read the same segment at once would have each of its events twice.
+      this.#filling ??= this.#fill(this.#spilled).finally(() => {
+        this.#filling = undefined;
+      });
+      more = await this.#filling;
+    }
     return this.#ready.slice(0, count);
   }
 
-  take(count: number): void {
-    for (const { entry } of this.#ready.splice(0, count)) this.#readyBytes -= entry.bytes;
+  /** Takes out those that were peeked and are the oldest still; another may have taken some. */
+  take(peeked: readonly UsageEvent[]): readonly Queued[] {
+    const [oldest] = this.#ready;
+    const from = oldest ? peeked.indexOf(oldest.event) : -1;
+    if (from < 0) return [];
+    const left = peeked.length - from;
+    let count = 1;
+    while (count < left && this.#ready[count]?.event === peeked[from + count]) count += 1;
+    const taken = this.#ready.splice(0, count);
+    for (const { entry } of taken) this.#readyBytes -= entry.bytes;
+    return taken;
   }
 
   /** Reads what is left of one segment; false: the next record is not written yet. */

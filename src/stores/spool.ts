@@ -40,11 +40,14 @@ export interface DrainBatch {
   events: readonly UsageEvent[];
 }
 
-/** What the drain knows of a spool. One drain a spool. */
+/** What a drain knows of a spool. Several may work on one: each lets go of what it was handed. */
 export interface DrainSource {
   /** The oldest events that are not drained, the same ones until `drained`; none: wait. */
   next(eventsMax: number): Promise<DrainBatch>;
-  /** The batch is durable elsewhere: whoever waits for one of its events is answered. */
+  /**
+   * These are durable elsewhere: whoever waits for one of them is answered. The batch, or the first
+   * of its events; what another has let go of meanwhile is passed over.
+   */
   drained(batch: DrainBatch): void;
   /** Called whenever there may be something to drain. */
   onEvent(wake: () => void): void;

@@ -64,6 +64,37 @@ test('a sent call without an ending is an orphan with the highest spend seen', a
   expect(await drainAll(next)).toEqual([ended]);
 });
 
+test('of two drains at once each takes out what it was handed and nothing else', async () => {
+  const spool = await openSpoolLog(options(fakeFiles()));
+  const events = usageEvents(5);
+  for (const event of events.slice(0, 3)) await spool.ended(event, 'written');
+  const slow = await spool.next(2);
+  const quick = await spool.next(3);
+  spool.drained({ events: quick.events.slice(0, 1) });
+  const later = await spool.next(3);
+  for (const event of events.slice(3)) await spool.ended(event, 'written');
+  spool.drained(slow);
+  expect((await spool.next(9)).events).toEqual(events.slice(2));
+  spool.drained(slow);
+  spool.drained(quick);
+  expect((await spool.next(9)).events).toEqual(events.slice(3));
+  spool.drained(later);
+  spool.drained({ events: [] });
+  expect((await spool.next(9)).events).toEqual(events.slice(3));
+  expect(spool.state().pendingEvents).toBe(2);
+});
+
+test('two that read from disk at once get the same events, each once', async () => {
+  const files = fakeFiles();
+  const spool = await openSpoolLog(options(files));
+  const events = usageEvents(20);
+  for (const event of events) await spool.ended(event, 'fsync');
+  const next = await openSpoolLog(options(killed(files)));
+  const [one, other] = await Promise.all([next.next(20), next.next(20)]);
+  expect(other).toEqual(one);
+  expect(await drainAll(next)).toEqual(events.map(({ id }) => id));
+});
+
 test('events are drained in order, and those that were drained do not come again', async () => {
   const files = fakeFiles();
   const spool = await openSpoolLog(options(files));
