@@ -104,15 +104,14 @@ export function createRebuilder(options: RebuilderOptions): Rebuilder {
 const drainedIn = (epoch: number): number => 2 * epoch;
 const heldIn = (epoch: number): number => 2 * epoch + 1;
 
-/** Every spool is drained; what is left of the outbox is drained by whoever has that lease. */
-async function restoreTotals({
-  ledger,
-  usage,
-  outboxDepth,
-  clock,
-  rateKeptMs,
-}: RebuilderOptions): Promise<number> {
+// Whoever has that lease drains it; nothing is written to it while admission is closed.
+async function outboxDrained({ outboxDepth, clock }: RebuilderOptions): Promise<void> {
   while ((await outboxDepth()) > 0) await pause(clock);
+}
+
+async function restoreTotals(options: RebuilderOptions): Promise<number> {
+  const { ledger, usage, rateKeptMs } = options;
+  await outboxDrained(options);
   const totals = await usage.totals(ledger.nowMs() - rateKeptMs);
   for (const { envelope, label, unit, committed, overrun, adjusted } of totals) {
     const counters = { committed: Math.max(0, committed), overrun: Math.max(0, overrun), adjusted };
@@ -142,14 +141,18 @@ async function othersAnswered(options: RebuilderOptions, step: number): Promise<
   }
 }
 
-async function drainSpool({ spool, recorder, usage }: RebuilderOptions): Promise<void> {
+// The outbox comes first: beside rows that say in one what it books in two, it would double them.
+async function drainSpool(options: RebuilderOptions): Promise<void> {
+  const { spool, recorder, usage } = options;
+  await outboxDrained(options);
   for (;;) {
     const { events } = await spool.next(BATCH_MAX);
     if (events.length === 0) return;
-    // What was booked as a whole has no other row; of the rest a reap may have written one.
+    // What was booked as a whole has no other row, unless a reap met a ledger that had lost it; of
+    // the rest a reap may have written one.
     const isPlain = ({ kind, unbooked }: UsageEvent): boolean => kind === 'base' && !unbooked;
-    await recorder.record(events.filter(isPlain));
-    for (const event of events.filter((one) => !isPlain(one))) {
+    const { duplicates } = await recorder.record(events.filter(isPlain));
+    for (const event of duplicates > 0 ? events : events.filter((one) => !isPlain(one))) {
       // The drain of the outbox goes on meanwhile and may be first with the row of a reap.
       for (;;) {
         const missing = unrecorded(event, await usage.rows(event.id));
