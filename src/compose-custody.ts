@@ -108,7 +108,8 @@ async function besideRedis(
     leaseMs: config.ledger.leaseMs,
     rateKeptMs: RATE_KEPT_MS,
   });
-  const custody = createCustody({ ...base, spool });
+  const formerEvents = spool.recover().replayedEvents;
+  const custody = createCustody({ ...base, spool, formerEvents });
   drain.start();
   // Calls that the last run of this gateway left: booked at what was seen, by the custody.
   for (const orphan of spool.recover().orphans) {
