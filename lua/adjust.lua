@@ -3,10 +3,10 @@
   which committed may fall; it never falls below 0.
   KEYS[1]  state (hash)    KEYS[2]  limits (hash)   KEYS[3]  outbox (stream)
   KEYS[4]  labels (set)    KEYS[5]  adjust (string) KEYS[6..] counters (hash), one a line
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  id   ARGV[4]  event (JSON)
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4]  event (JSON)
   ARGV[5]  lines   ARGV[6]  unit letters
   ARGV[7..] signed amounts, then envelopes, then ends of the labels in ms, one a line each
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     EXISTS | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     ADJUSTED   detail: amount (as far as committed went) and overrun (0) of each line, as texts
 ]]
@@ -41,7 +41,7 @@ for i = 1, n do
   end
 end
 
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 redis.call('SET', KEYS[5], digits(seq), 'PXAT', remembered())
 local detail = {}
 for i = 1, n do

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
---[[ admission: close it, open it in an epoch, or begin an epoch with it closed.
+--[[ admission: close it, open it in an epoch, or begin an epoch. What earlier ones left is then to
+  be cleared: until admission has been closed once more, nothing of it may be touched.
   KEYS[1]  state (hash)
-  ARGV[1]  epoch of the caller   ARGV[2]  seq seen
+  ARGV[1]  epoch of the caller   ARGV[2]  fence
   ARGV[3]  close | open | begin  ARGV[4]  the epoch to open or begin in
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     DONE | INVALID_INPUT | STALE_EPOCH
 ]]
 -- include fence
@@ -17,6 +18,12 @@ if ARGV[3] == 'close' then
 end
 -- An epoch begins once: a beginning that comes late must not close what another has opened.
 if wanted < epoch or (ARGV[3] == 'begin' and wanted == epoch) then return reply('STALE_EPOCH') end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[4], 'open', ARGV[3] == 'open' and '1' or '0')
+-- What gateways did in the epoch before is no measure of this one.
+if wanted > epoch then
+  last = 0
+  redis.call('DEL', KEYS[1])
+end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[4], 'seq', digits(seq),
+  'open', ARGV[3] == 'open' and '1' or 'clearing')
 epoch = wanted
 return reply('DONE')

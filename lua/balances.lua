@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 --[[ balances: counters and limits as they are now, in one look.
   KEYS[1]  state (hash)   KEYS[2]  limits (hash)   KEYS[3..] counters (hash)
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3..] envelopes, one a counter
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3..] envelopes, one a counter
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     BALANCES
 ]]
 -- include fence

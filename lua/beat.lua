@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 --[[ beat: renew the leases of one owner's reservations and raise the spend seen of each.
   KEYS[1]  state (hash)   KEYS[2]  leases (zset)   KEYS[3..] reservations (hash), one a beat
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  lease ms
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  lease ms
   ARGV[4..] for each beat: id, then the spend seen by unit (n t r c)
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     BEATEN   detail: for each beat its ending, '' where it was renewed
 ]]
@@ -27,7 +27,7 @@ for i = 1, n do
 end
 
 local endings, latest = {}, {}
-if renews then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
+if renews then move() end
 for i = 1, n do
   local phase, seen = holds[i][1], holds[i][2]
   if phase == 'held' or phase == 'sent' then

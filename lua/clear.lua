@@ -2,8 +2,8 @@
 --[[ clear: forget what earlier epochs left, while this one has not opened. In a script, so that a
   command that comes late takes nothing from a later epoch.
   KEYS[1]  state (hash)    KEYS[2..] what goes
-  ARGV[1]  epoch   ARGV[2]  seq seen
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  ARGV[1]  epoch   ARGV[2]  fence
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     DONE | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence

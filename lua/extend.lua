@@ -2,10 +2,10 @@
 --[[ extend: more hold on every line of a unit, or on none; renews the lease, tells phase sent.
   KEYS[1]  state (hash)       KEYS[2]  limits (hash)       KEYS[3]  leases (zset)
   KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  id   ARGV[4]  lease ms
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4]  lease ms
   ARGV[5..8]   more, by unit (n t r c)    ARGV[9]  1 where it was sent, else 0
   ARGV[10..13] floor, by unit             ARGV[14..] envelopes, one a line
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     EXTENDED | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     DENIED   detail: line limit committed reserved of every line without room
     GONE     detail: finalized | released | reaped | unknown
@@ -50,7 +50,7 @@ end
 if #shortages > 0 then return reply('DENIED', table.concat(shortages, ' '), balances(n)) end
 if isPast then return reply('INVALID_INPUT') end
 
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 for i = 1, n do
   if more[i] > 0 then
     reserved[i] = redis.call('HINCRBY', KEYS[4 + i], 'reserved', digits(more[i]))

@@ -4,9 +4,9 @@
   KEYS[1]  state (hash)     KEYS[2]  limits (hash)    KEYS[3]  leases (zset)
   KEYS[4]  outbox (stream)  KEYS[5]  labels (set)     KEYS[6]  reservation (hash)
   KEYS[7..] its counters (hash), in its lines' order
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  id   ARGV[4..7]  actual, by unit (n t r c)
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4..7]  actual, by unit (n t r c)
   ARGV[8]  event (JSON)    ARGV[9..] envelopes, then ends of the labels in ms, one a line each
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     ALREADY_FINALIZED | UNKNOWN | CORRUPT | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     FINALIZED | LATE_FINALIZE   detail: amount and overrun of each line, as texts
     KEYS     detail: the reservation's lines; send again with their counters
@@ -54,7 +54,7 @@ for i = 1, n do
   overruns[i] = math.max(booked[i] - helds[i], 0)
 end
 
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 local detail = {}
 for i = 1, n do
   local key = KEYS[6 + i]

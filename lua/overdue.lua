@@ -2,8 +2,8 @@
 --[[ overdue: ids whose lease has ended, from a random place where there are more than asked, so
   that several reapers do not all fight for the same head.
   KEYS[1]  state (hash)   KEYS[2]  leases (zset)
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  how many   ARGV[4]  a random number
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  how many   ARGV[4]  a random number
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     OVERDUE   detail: ids
 ]]
 -- include fence

@@ -4,10 +4,10 @@
   KEYS[1]  state (hash)     KEYS[2]  leases (zset)
   KEYS[3]  outbox (stream)  KEYS[4]  labels (set)
   KEYS[5..4+m] reservations (hash)   KEYS[5+m..] all their counters (hash), each once
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  m
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  m
   ARGV[4..] ends of the labels in ms, one a counter; then for each reservation its id and,
             as text, the numbers of its counters in its lines' order
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     SWEPT    detail: for each id {GONE}, {NOT_DUE}, or
              {REAPED, reclaimed by unit as text, amount and overrun of each line as text, stub};
@@ -84,7 +84,7 @@ end
 if #orphans > 0 then redis.call('ZREM', KEYS[2], unpack(orphans)) end
 if #reaps == 0 then return reply('SWEPT', results) end
 
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 for i = 1, count do
   local counter, key = counters[i], KEYS[4 + m + i]
   if counter.letter then

@@ -2,9 +2,9 @@
 --[[ release: end a reservation with nothing booked; one that is not there yet is voided ahead.
   KEYS[1]  state (hash)       KEYS[2]  limits (hash)       KEYS[3]  leases (zset)
   KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  id
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id
   ARGV[4..] envelopes, then ends of the labels in ms, one a line each
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     RELEASED | ALREADY_RELEASED | ALREADY_FINALIZED | ALREADY_REAPED | VOIDED_AHEAD
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     KEYS     detail: the reservation's lines; send again with their counters
@@ -19,13 +19,15 @@ local BEFORE = {
 
 local stop = barred()
 if stop then return reply(stop) end
+-- What is there yet is of an earlier epoch, and its counters may be gone.
+if state[3] == 'clearing' then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 4
 if #ARGV ~= 3 + 2 * n then return reply('INVALID_INPUT') end
 local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'lines')
 if BEFORE[hold[1]] then return reply(BEFORE[hold[1]]) end
 if not hold[1] then
-  seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+  move()
   redis.call('HSET', KEYS[4], 'state', 'voided')
   redis.call('PEXPIREAT', KEYS[4], remembered())
   return reply('VOIDED_AHEAD')
@@ -36,7 +38,7 @@ local helds = amountsOf(hold[3])
 if not helds or #helds ~= n then return reply('INVALID_INPUT') end
 readCounters(5, 4, n)
 
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 for i = 1, n do
   reserved[i] = redis.call('HINCRBY', KEYS[4 + i], 'reserved', digits(-helds[i]))
   rest(KEYS[4 + i], reserved[i], ARGV[3 + n + i])

@@ -3,10 +3,10 @@
   KEYS[1]  state (hash)             KEYS[2]  limits (hash)
   KEYS[3]  leases (zset)            KEYS[4]  labels (set)
   KEYS[5]  reservation (hash)       KEYS[6..] counters (hash), one a line, in the lines' order
-  ARGV[1]  epoch     ARGV[2]  seq seen     ARGV[3]  id        ARGV[4]  owner
+  ARGV[1]  epoch     ARGV[2]  fence        ARGV[3]  id        ARGV[4]  owner
   ARGV[5]  lease ms  ARGV[6]  stub         ARGV[7]  lines     ARGV[8]  unit letters
   ARGV[9..] amounts, then limits as version:limit:mode, then envelopes, one a line each
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     RESERVED | ALREADY_RESERVED | CONFLICT | VOIDED | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     BUDGET_EXCEEDED   detail: line limit committed reserved of every line without room
 ]]
@@ -61,7 +61,7 @@ if phase then return reply('ALREADY_RESERVED', '', balances(n)) end
 if isPast then return reply('INVALID_INPUT') end
 
 if next(newer) then redis.call('HSET', KEYS[2], unpack(newer)) end
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 if #shortages > 0 then
   local detail = table.concat(shortages, ' ')
   redis.call('HSET', KEYS[5], 'state', 'refused', 'lines', ARGV[7], 'shortages', detail)

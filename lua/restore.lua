@@ -4,13 +4,13 @@
   KEYS[1]  state (hash)    KEYS[2]  limits (hash)   KEYS[3]  leases (zset)
   KEYS[4]  labels (set)    KEYS[5]  reservation (hash); the counter where counters are put back
   KEYS[6..] counters (hash), one a line, in the lines' order
-  ARGV[1]  epoch   ARGV[2]  seq seen   ARGV[3]  hold | counters
+  ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  hold | counters
   hold:     ARGV[4] id   ARGV[5] owner   ARGV[6] phase   ARGV[7] lease's end in ms
             ARGV[8] stub   ARGV[9] lines   ARGV[10] unit letters   ARGV[11..14] floor
             ARGV[15..18] seen   ARGV[19..] amounts held, limits as version:limit:mode, envelopes
   counters: ARGV[4] committed   ARGV[5] overrun   ARGV[6] adjusted (signed)   ARGV[7] unit letter
             ARGV[8] end of the label in ms   ARGV[9] envelope
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     RESTORED | EXISTS | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence
@@ -21,6 +21,7 @@
 local stop = barred()
 if stop == 'LEDGER_LOST' and state[3] == '0' then stop = nil end
 if stop then return reply(stop) end
+if state[3] == 'clearing' then return reply('LEDGER_LOST') end
 if open then return reply('INVALID_INPUT') end
 
 if ARGV[3] == 'counters' then
@@ -31,7 +32,7 @@ if ARGV[3] == 'counters' then
   end
   readCounters(5, 9, 1)
   if committed[1] then return reply('EXISTS', '', balances(1)) end
-  seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+  move()
   begin(KEYS[4], KEYS[5], ARGV[7])
   committed[1], overrun[1] = ARGV[4], ARGV[5]
   redis.call('HSET', KEYS[5], 'committed', ARGV[4], 'overrun', ARGV[5],
@@ -64,7 +65,7 @@ for i = 1, n do
   end
 end
 
-seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+move()
 if next(newer) then redis.call('HSET', KEYS[2], unpack(newer)) end
 for i = 1, n do
   local key = KEYS[5 + i]

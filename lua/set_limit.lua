@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 --[[ set_limit: keep the newer of the limits told and the limits known.
   KEYS[1]  state (hash)   KEYS[2]  limits (hash)
-  ARGV[1]  epoch   ARGV[2]  seq seen
+  ARGV[1]  epoch   ARGV[2]  fence
   ARGV[3..] envelopes, then limits as version:limit:mode, one each
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     SET      detail: the numbers of those whose version is stale
 ]]
@@ -29,7 +29,7 @@ for i = 1, n do
 end
 
 if next(newer) then
-  seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+  move()
   redis.call('HSET', KEYS[2], unpack(newer))
 end
 return reply('SET', stale)

@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 --[[ state: epoch, seq, time, whether admission is open, and how many reservations are open.
   KEYS[1]  state (hash)   KEYS[2]  leases (zset)
-  ARGV[1]  epoch   ARGV[2]  seq seen
-  Returns {answer, seq, epoch, now, detail, balances}; answer is one of
+  ARGV[1]  epoch   ARGV[2]  fence
+  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     STATE   detail: {1 where admission is open else 0, open reservations}
 ]]
 -- include fence

@@ -1,6 +1,7 @@
 --[[ fence: who may go on; begins every verb. TIME is read once, because it moves inside a script.
   KEYS[1]  state (hash)
-  ARGV[1]  the caller's epoch   ARGV[2]  the highest seq it has seen
+  ARGV[1]  the caller's epoch
+  ARGV[2]  the highest seq it has seen, that of the last mutation of its own, and its name (g...)
   Returns  nothing by itself; `reply` makes every answer
 ]]
 local AMOUNT_MAX = 9007199254740991
@@ -23,21 +24,31 @@ end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'open')
+local seen, own, caller = string.match(ARGV[2] or '', '^(%d+) (%d+) (g%w+)$')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'open', caller or '')
 local epoch = tonumber(state[1]) or 0
 local seq = tonumber(state[2]) or 0
 local open = state[3] == '1'
+local last = tonumber(state[4]) or 0
 
 local function reply(answer, detail, balances)
-  return { answer, seq, epoch, now, detail or '', balances or {} }
+  return { answer, seq, epoch, now, detail or '', balances or {}, last }
+end
+
+-- One mutation more, and the caller's last one. Others may have passed the seq that a lost mutation
+-- had, but nobody else moves this.
+local function move()
+  seq, last = seq + 1, seq + 1
+  redis.call('HSET', KEYS[1], 'seq', digits(seq), caller, digits(seq))
 end
 
 -- The answer that stops the verb, or nil. A ledger without an epoch, behind the caller's epoch or
--- behind what it has seen has lost writes; a caller behind the ledger's epoch has been fenced off.
+-- behind what it has seen or done has lost writes; a caller behind the ledger's epoch has been
+-- fenced off.
 local function barred()
-  local asked, seen = amount(ARGV[1]), amount(ARGV[2])
-  if not asked or not seen then return 'INVALID_INPUT' end
+  local asked, heard, done = amount(ARGV[1]), amount(seen), amount(own)
+  if not asked or not heard or not done then return 'INVALID_INPUT' end
   if asked < epoch then return 'STALE_EPOCH' end
-  if not state[1] or asked > epoch or seq < seen then return 'LEDGER_LOST' end
+  if not state[1] or asked > epoch or seq < heard or last < done then return 'LEDGER_LOST' end
   return nil
 end

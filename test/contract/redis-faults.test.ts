@@ -1,7 +1,7 @@
 // What Redis does when it is full, stopped, killed, flushed or slow, each on a server of its own.
 
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, inject, test } from 'vitest';
@@ -99,7 +99,7 @@ describe('a Redis that forgets its scripts', () => {
   test('is healed inside a pipeline, in the order of the calls', async () => {
     const { redis, scripts, ledger } = await open();
     const { state, leases } = ledger.keys;
-    const call = { script: scripts.state, keys: [state, leases], args: ['1', '0'] };
+    const call = { script: scripts.state, keys: [state, leases], args: ['1', '0 0 gx'] };
     await redis.command('script', 'flush');
     const replies = await redis.pipeline([call, ['echo', 'between'], call]);
     assert.deepEqual(
@@ -184,6 +184,35 @@ describe('a Redis that is killed', () => {
     assert.deepEqual(left.sort(), [state, limits, outbox].sort());
     assert.deepEqual(await counters(ledger, a), { committed: 0, reserved: 0, overrun: 0 });
     assert.equal((await ledger.state()).open, false);
+  });
+});
+
+describe('a Redis that was rolled back', () => {
+  test('is found out by whoever did what is gone, though others have written past it', async () => {
+    const folder = join(inject('runFolder'), `faults-back-${process.pid}`);
+    await server.kill();
+    server = await startRedis(folder, ['--appendonly', 'yes'], server.port);
+    const { ledger, redis, another } = await open();
+    const other = await another();
+    const a = newEnvelope();
+    const lines = [line(a, { limit: null })];
+    const id = await hold(ledger, lines);
+    cpSync(folder, `${folder}-kept`, { recursive: true });
+    const lost = await ledger.finalize(ending(id, usd(40)));
+    assert.equal(lost.answer, 'FINALIZED');
+    await server.kill();
+    server = await startRedis(`${folder}-kept`, ['--appendonly', 'yes'], server.port);
+    await until(async () => (await other.state().catch(() => undefined))?.open === true);
+    for (let i = 0; i < 3; i += 1) await hold(other, lines);
+    const { seq, open: isOpen } = await other.state();
+    assert.ok(isOpen && seq > lost.seq, 'nothing is missing to the other');
+
+    await until(() => redis.isUp);
+    assert.equal((await ledger.state()).open, false);
+    assert.equal((await ledger.finalize(ending(id, usd(40)))).answer, 'LEDGER_LOST');
+    await ledger.beginEpoch(2);
+    await ledger.openAdmission(2);
+    assert.equal((await hold(ledger, lines)).length, id.length, 'the new epoch is whole');
   });
 });
 

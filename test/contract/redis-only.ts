@@ -103,6 +103,16 @@ function ledgerLost(verb: Verb): Guarantees {
       check: check((redis, { keys }) => redis.command('hincrby', keys.state, 'seq', '-1')),
     },
     {
+      name: 'meets a ledger that forgot its last mutation while others wrote on past its seq',
+      check: check(async (redis, { keys }) => {
+        const fields = (await redis.command('hkeys', keys.state)) as string[];
+        const own = fields.filter((field) => field.startsWith('g'));
+        assert.equal(own.length, 1);
+        await redis.command('hincrby', keys.state, own[0]!, '-1');
+        await redis.command('hincrby', keys.state, 'seq', '5');
+      }),
+    },
+    {
       name: 'meets a ledger of an earlier epoch: a replica that lagged',
       async check(subject) {
         const { ledger, redis } = subject as RedisSubject;

@@ -88,13 +88,14 @@ export class WireAuditor {
       this.errors.set(name, (this.errors.get(name) ?? 0) + 1);
       return;
     }
-    const [answer, seq, epoch, timeMs, detail, balances] = reply as [
+    const [answer, seq, epoch, timeMs, detail, balances, last] = reply as [
       string,
       number,
       number,
       number,
       unknown,
       unknown[],
+      number,
     ];
     this.#count(asked, answer, detail);
     this.#note(asked, answer, epoch, seq, detail);
@@ -102,7 +103,7 @@ export class WireAuditor {
       this.#admissions.push(`${asked.args.join(' ')}: ${answer} ${epoch} ${seq} at ${timeMs}`);
     }
     this.#timeMs = Math.max(this.#timeMs, timeMs);
-    this.#spoken.push({ asked, answer, seq, epoch, timeMs, detail, balances });
+    this.#spoken.push({ asked, answer, seq, epoch, timeMs, detail, balances, last });
   }
 
   /** Replays what was heard so far; false where something in between is still on its way. */
@@ -135,8 +136,9 @@ export class WireAuditor {
       this.#books = this.#fill(left, unanswered, dump);
     } else {
       this.#rewind(epoch, seq);
-      this.#books.isOpen = isOpen;
     }
+    // Opening is no mutation: it may be all that was lost, or all that nobody was told of.
+    this.#books.isOpen = isOpen;
     this.compare(dump);
   }
 
@@ -249,16 +251,13 @@ export class WireAuditor {
   }
 
   #wrongIn(spoken: Spoken, isMutation = false): string | undefined {
-    if (isExcused(spoken, this.damaged)) return undefined;
+    if (isExcused(spoken, this.#books, this.damaged)) return undefined;
     const expected = this.#expect(spoken.asked, spoken.timeMs, spoken);
     if (expected.answer !== spoken.answer) return expected.answer;
     if ((expected.change !== undefined) !== isMutation) {
       return isMutation ? 'no mutation' : 'a mutation of its own';
     }
-    if (expected.change) {
-      this.#books.seq += 1;
-      expected.change();
-    }
+    if (expected.change) this.#move(spoken.asked, expected.change);
     return wrongIn(this.#books, expected, spoken);
   }
 
@@ -297,7 +296,7 @@ export class WireAuditor {
     // What was once a mutation was one with admission as it then was.
     const { isOpen } = this.#books;
     this.#books.isOpen = asked.operation?.verb !== 'restore';
-    const again = { ...asked, epoch: this.#books.epoch, seen: 0 };
+    const again = { ...asked, epoch: this.#books.epoch, seen: 0, own: 0 };
     const { damaged } = this;
     const { change } = expectedAnswer(
       this.#books,
@@ -306,9 +305,14 @@ export class WireAuditor {
     );
     this.#books.isOpen = isOpen;
     if (!change) return false;
-    this.#books.seq += 1;
-    change();
+    this.#move(asked, change);
     return true;
+  }
+
+  #move({ caller }: Asked, change: () => void): void {
+    this.#books.seq += 1;
+    this.#books.lasts.set(caller, this.#books.seq);
+    change();
   }
 
   // Each connection was served in order, so what Redis did last is a beginning of what each of them

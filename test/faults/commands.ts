@@ -11,9 +11,11 @@ export interface Asked {
   script: string;
   keys: readonly string[];
   args: readonly string[];
-  /** The fence: the caller's epoch and the highest seq that it had seen. */
+  /** The fence: the caller's epoch, the highest seq it had seen, its own last one, its name. */
   epoch: number;
   seen: number;
+  own: number;
+  caller: string;
   operation?: Operation;
   /** reap: how many counters each reservation was declared with. */
   places?: readonly number[];
@@ -36,7 +38,9 @@ export function commandReader(scripts: Scripts): ReadCommand {
     if (!/^eval(sha)?$/i.test(verb ?? '') || name === undefined) return undefined;
     const keys = rest.slice(0, Number(count));
     const args = rest.slice(Number(count));
-    const asked = { script: name, keys, args, epoch: Number(args[0]), seen: Number(args[1]) };
+    const [seen, own, caller = ''] = (args[1] ?? '').split(' ');
+    const fence = { epoch: Number(args[0]), seen: Number(seen), own: Number(own), caller };
+    const asked = { script: name, keys, args, ...fence };
     const operation = operationOf(name, keys, args);
     if (!operation) return asked;
     return { ...asked, operation, ...(name === 'reap' && { places: placesOf(keys.length, args) }) };

@@ -15,6 +15,7 @@ export interface Spoken {
   timeMs: number;
   detail: unknown;
   balances: readonly unknown[];
+  last: number;
 }
 
 export interface Circumstances {
@@ -30,9 +31,10 @@ export function expectedAnswer(
   { asked, timeMs, hasEpoch, damaged }: Circumstances,
   spoken?: Spoken,
 ): Prediction {
-  const { operation, epoch, seen } = asked;
+  const { operation, epoch, seen, own } = asked;
   if (!operation) return { answer: 'DONE' };
-  const isBehind = !hasEpoch || epoch > books.epoch || books.seq < seen;
+  const isShort = books.seq < seen || lastOf(books, asked) < own;
+  const isBehind = !hasEpoch || epoch > books.epoch || isShort;
   if (epoch < (hasEpoch ? books.epoch : 0)) return { answer: 'STALE_EPOCH' };
   const isRebuilding = operation.verb === 'restore' && hasEpoch && !books.isOpen;
   if (isBehind && !isRebuilding) return { answer: 'LEDGER_LOST' };
@@ -56,9 +58,20 @@ export function expectedAnswer(
   return { ...prediction, members };
 }
 
+/** The seq of the last mutation that this gateway made. */
+export function lastOf(books: Books, { caller }: Asked): number {
+  return books.lasts.get(caller) ?? 0;
+}
+
 /** Answers that need no reason in the books: they change nothing, and the caller asks again. */
-export function isExcused({ asked, answer }: Spoken, damaged: ReadonlySet<string>): boolean {
+export function isExcused(
+  { asked, answer }: Spoken,
+  { isOpen }: Books,
+  damaged: ReadonlySet<string>,
+): boolean {
   if (answer === 'KEYS') return true;
+  // Until it is cleared, a new epoch answers nobody; when that is, nothing on the wire tells.
+  if (answer === 'LEDGER_LOST' && !isOpen) return true;
   const request = asked.operation?.request as { id?: string } | string | undefined;
   const id = typeof request === 'string' ? request : request?.id;
   const isDamaged = id !== undefined && damaged.has(id);
@@ -71,8 +84,9 @@ const UNREADABLE: ReadonlySet<string> = new Set(['CORRUPT', 'CONFLICT', 'INVALID
 export function wrongIn(
   books: Books,
   { members, lines }: Prediction,
-  { asked, answer, detail, balances }: Spoken,
+  { asked, answer, detail, balances, last }: Spoken,
 ): string | undefined {
+  if (last !== lastOf(books, asked)) return `last ${lastOf(books, asked)}`;
   const told = members?.() ?? {};
   const expected = detailOf(asked, answer, told, lines ?? []);
   if (expected !== undefined && JSON.stringify(detail) !== JSON.stringify(expected)) {

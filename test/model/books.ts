@@ -57,6 +57,8 @@ export interface Books {
   running: Map<string, Running>;
   ended: Map<string, Ended>;
   adjusts: Map<string, number>;
+  /** On a Redis: the seq of each gateway's last mutation. */
+  lasts: Map<string, number>;
   isOpen: boolean;
   seq: number;
   epoch: number;
@@ -69,6 +71,7 @@ export function newBooks(seq: number, epoch: number): Books {
     running: new Map(),
     ended: new Map(),
     adjusts: new Map(),
+    lasts: new Map(),
     isOpen: true,
     seq,
     epoch,
@@ -85,6 +88,7 @@ export function copyBooks(books: Books): Books {
     running: copied(books.running, (one) => ({ ...one, held: [...one.held] })),
     ended: copied(books.ended),
     adjusts: new Map(books.adjusts),
+    lasts: new Map(books.lasts),
   };
 }
 

@@ -74,6 +74,8 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
       await admit(parts, 'begin', epoch);
       parts.pinned.clear();
       await clear(parts);
+      // From here on its rebuild may write.
+      await admit(parts, 'close', epoch);
       await rewriteLog(redis);
     },
     async counters(cursor) {
@@ -94,11 +96,12 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
 async function readState({ wire, keys }: RedisParts): ReturnType<Ledger['state']> {
   // What was seen before asking: replies of other commands may come in while this one travels, and
   // a ledger is not lost for having gone on.
-  const seen = { epoch: wire.epoch, seq: wire.seqSeen };
+  const seen = { epoch: wire.epoch, seq: wire.seqSeen, own: wire.own };
   const raw = await wire.send('state', [keys.state, keys.leases], []);
   const [open, held] = raw.detail as [number, number];
-  const { seq, epoch, timeMs } = raw;
-  const isBehind = epoch < seen.epoch || (epoch === seen.epoch && seq < seen.seq);
+  const { seq, epoch, timeMs, last } = raw;
+  const isShort = seq < seen.seq || last < seen.own;
+  const isBehind = epoch < seen.epoch || (epoch === seen.epoch && isShort);
   if (!isBehind) wire.enter(epoch, seq);
   return { open: open === 1 && epoch > 0 && !isBehind, seq, epoch, timeMs, held };
 }

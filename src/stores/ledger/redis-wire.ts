@@ -1,8 +1,10 @@
 // What every verb on Redis shares: the fence's arguments, the reading of a reply's head, ledger
-// time, and the one failure, LedgerUnavailable. It remembers the epoch it lives in and the highest
-// seq it has seen, so that a ledger which has lost writes is found out by the next script.
+// time, and the one failure, LedgerUnavailable. It remembers its epoch, the highest seq it has seen
+// and that of its own last mutation, so that a ledger which has lost writes is found out by the
+// next script, also where others have written past what was lost.
 
 import type { Clock } from '../../core/clock.js';
+import { randomBase62 } from '../../core/id.js';
 import type { Redis, SendOptions } from '../../drivers/redis.js';
 import { RedisUnavailable } from '../../drivers/redis-errors.js';
 import type { ScriptName, Scripts } from '../../drivers/scripts.js';
@@ -16,14 +18,21 @@ export interface Raw {
   timeMs: number;
   detail: unknown;
   balances: readonly unknown[];
+  /** The seq of the last mutation of this gateway that the ledger knows of. */
+  last: number;
 }
+
+const NAME_LENGTH = 12;
 
 export class RedisWire {
   readonly redis: Redis;
   readonly #scripts: Scripts;
   readonly #clock: Clock;
+  /** By which the ledger knows whose mutation was whose. */
+  readonly #name = `g${randomBase62(NAME_LENGTH)}`;
   #epoch: number;
   #seqSeen: number;
+  #own = 0;
   #toldMs: number;
   #toldAtMs: number;
 
@@ -46,6 +55,11 @@ export class RedisWire {
     return this.#seqSeen;
   }
 
+  /** The seq of the last mutation of this gateway that was answered. */
+  get own(): number {
+    return this.#own;
+  }
+
   /** By the monotonic clock since the last reply: setting the gateway's clock moves nothing. */
   nowMs(): number {
     return Math.floor(this.#toldMs + this.#clock.elapsedMs() - this.#toldAtMs);
@@ -61,6 +75,7 @@ export class RedisWire {
     if (epoch > this.#epoch) {
       this.#epoch = epoch;
       this.#seqSeen = seq;
+      this.#own = 0;
     } else if (epoch === this.#epoch && seq > this.#seqSeen) {
       this.#seqSeen = seq;
     }
@@ -72,14 +87,18 @@ export class RedisWire {
     args: readonly string[],
     options?: SendOptions,
   ): Promise<Raw> {
-    const fenced = [`${this.#epoch}`, `${this.#seqSeen}`, ...args];
+    const fence = `${this.#seqSeen} ${this.#own} ${this.#name}`;
+    const fenced = [`${this.#epoch}`, fence, ...args];
     const script = this.#scripts[name];
     const reply = await this.redis.run(script, keys, fenced, options).catch(toLedgerUnavailable);
-    const [answer, seq, epoch, timeMs, detail, balances] = reply as RawReply;
+    const [answer, seq, epoch, timeMs, detail, balances, last] = reply as RawReply;
     this.#toldMs = timeMs;
     this.#toldAtMs = this.#clock.elapsedMs();
-    if (epoch === this.#epoch && seq > this.#seqSeen) this.#seqSeen = seq;
-    return { answer, seq, epoch, timeMs, detail, balances };
+    if (epoch === this.#epoch) {
+      this.#seqSeen = Math.max(this.#seqSeen, seq);
+      this.#own = Math.max(this.#own, last);
+    }
+    return { answer, seq, epoch, timeMs, detail, balances, last };
   }
 
   /** The reply to a request that is not worth a round trip. */
@@ -89,7 +108,7 @@ export class RedisWire {
   }
 }
 
-type RawReply = [string, number, number, number, unknown, unknown[]];
+type RawReply = [string, number, number, number, unknown, unknown[], number];
 
 export function replyOf<A extends string>(raw: Raw, lines: readonly LineKey[]): Reply<A> {
   const { answer, seq, epoch, timeMs, balances } = raw;

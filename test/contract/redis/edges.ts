@@ -347,10 +347,40 @@ export const EDGES: readonly RedisGuarantee[] = [
         ['4', 'STALE_EPOCH'],
         ['6', 'LEDGER_LOST'],
       ] as const) {
-        const reply = (await redis.run(scripts.clear, names, [epoch, '0'])) as string[];
+        const reply = (await redis.run(scripts.clear, names, [epoch, '0 0 gx'])) as string[];
         assert.equal(reply[0], answer);
       }
       assert.equal((await counters(ledger, a)).reserved, 100);
+    },
+  },
+  {
+    name: 'until a new epoch is cleared nobody ends or restores what an earlier one left',
+    async check({ ledger, redis, scripts, another }) {
+      const other = await another();
+      const a = newEnvelope();
+      const id = await hold(ledger, [line(a)]);
+      const { state } = ledger.keys;
+      const admit = async (how: string) =>
+        ((await redis.run(scripts.admission, [state], ['1', '0 0 gx', how, '2'])) as string[])[0];
+      assert.equal(await admit('begin'), 'DONE');
+      const totals = {
+        envelope: a,
+        label: LABEL,
+        unit: 'nano_usd',
+        overrun: 0,
+        adjusted: 0,
+      } as const;
+      const restore = () => other.restore({ what: 'counters', ...totals, committed: 7 });
+      assert.equal((await other.state()).open, false);
+      assert.equal((await other.release(id)).answer, 'LEDGER_LOST');
+      assert.equal((await restore()).answer, 'LEDGER_LOST');
+      assert.equal((await counters(other, a)).reserved, 100, 'as the earlier epoch left it');
+      await redis.command('del', ledger.keys.counter(a, LABEL), ledger.keys.reservation(id));
+      await other.closeAdmission();
+      assert.equal((await restore()).answer, 'RESTORED');
+      assert.equal((await other.release(id)).answer, 'VOIDED_AHEAD');
+      assert.deepEqual(await counters(other, a), { committed: 7, reserved: 0, overrun: 0 });
+      await redis.command('del', ledger.keys.leases);
     },
   },
   {
@@ -509,7 +539,7 @@ export const EDGES: readonly RedisGuarantee[] = [
     name: 'ledger time is the millisecond that has begun',
     async check({ ledger, redis, scripts, pass }) {
       const { state, leases } = ledger.keys;
-      const call = { script: scripts.state, keys: [state, leases], args: ['1', '0'] };
+      const call = { script: scripts.state, keys: [state, leases], args: ['1', '0 0 gx'] };
       const microsOf = (time: unknown) => {
         const [seconds, rest] = time as [string, string];
         return Number(seconds) * 1e6 + Number(rest);

@@ -22,6 +22,8 @@ import {
 const MARK = 123_457;
 const BAD = ['nan', 'inf', '-inf', '0x10', '1e3', ' 12 ', '1.5', '', '007', '+1', '-0', '12\n'];
 const TOO_BIG = ['9007199254740992', '99999999999999999', '18446744073709551616'];
+// As from one who is in epoch 2 and has seen and done nothing there.
+const inEpoch2 = (args: readonly string[]) => args.with(0, '2').with(1, '0 0 gx');
 
 type Call = { script: Script; keys: readonly string[]; args: readonly string[] };
 const tap = (redis: Redis, calls: Call[]): (() => void) => {
@@ -82,12 +84,12 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
         // In the next epoch, and a new id or label each, or the answer would be an old one.
         if (script.name === 'restore') await ledger.closeAdmission();
         for (const [i, arg] of args.entries()) {
-          // The second is the seq seen; lines and stub are opaque.
+          // The second is the fence; lines and stub are opaque.
           const isBound = (script.name === 'finalize' && i === 6) || arg.includes(`${MARK}`);
           if (i < 2 || arg.length > 40 || !isBound) continue;
           for (const bad of [...BAD, ...TOO_BIG]) {
             const text = arg === '0' ? bad : arg.replace(/123457(00)?/, bad);
-            const told = args.with(i, text).with(0, '2');
+            const told = inEpoch2(args.with(i, text));
             // No limit is no bad one; -0 is 0 where amounts have a sign.
             if (bad === '' && arg.includes(':') && !arg.startsWith(`${MARK}:`)) continue;
             if (bad === '-0' && isSigned(script, args, i)) continue;
@@ -102,7 +104,9 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
       for (const { script, keys, args } of calls) {
         if (script.name === 'admission') continue;
         for (const bad of BAD) {
-          for (const told of [args.with(0, bad), args.with(0, '2').with(1, bad)]) {
+          const fences = [bad, `${bad} 0 gx`, `0 ${bad} gx`, `0 0 ${bad}`, '0 0 seq'];
+          const fenced = fences.map((fence) => args.with(0, '2').with(1, fence));
+          for (const told of [args.with(0, bad), ...fenced]) {
             const reply = (await redis.run(script, keys, told)) as unknown[];
             assert.equal(reply[0], 'INVALID_INPUT', `${script.name}: '${bad}'`);
           }
@@ -145,14 +149,14 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
         const others = isCounters ? [] : units;
         for (const told of [args.slice(0, -1), [...args, '0'], ...others]) {
           const before = await dump(redis, ledger);
-          const reply = (await redis.run(script, keys, told.with(0, '2'))) as unknown[];
+          const reply = (await redis.run(script, keys, inEpoch2(told))) as unknown[];
           assert.equal(reply[0], 'INVALID_INPUT', script.name);
           assert.deepEqual(await dump(redis, ledger), before);
         }
         if (script.name === 'restore' && isCounters) {
           const before = await dump(redis, ledger);
           const more = [...keys, ledger.keys.counter(a, 'ever')];
-          const reply = (await redis.run(script, more, args.with(0, '2'))) as unknown[];
+          const reply = (await redis.run(script, more, inEpoch2(args))) as unknown[];
           assert.equal(reply[0], 'INVALID_INPUT');
           assert.deepEqual(await dump(redis, ledger), before);
         }

@@ -26,7 +26,7 @@ export const REAPING: readonly RedisGuarantee[] = [
       const { state, leases, outbox, labels } = ledger.keys;
       const keys = [state, leases, outbox, labels, ledger.keys.reservation(newId())];
       const tell = async (count: string, rest: readonly string[]) => {
-        const told = ['1', '0', count, ...rest];
+        const told = ['1', '0 0 gx', count, ...rest];
         return ((await redis.run(scripts.reap, keys, told)) as string[])[0];
       };
       for (const bad of ['', 'nan', '-1', '1.5', '01']) {
