@@ -1,5 +1,5 @@
-// One call to an upstream, from dispatch to its one ending. It keeps its own clocks: undici's have
-// a resolution of half a second and know nothing of "until the first byte of the body".
+// One call to an upstream, from the request to its one ending, and the clocks of its waits: for a
+// connection, for the first byte of the body, for more.
 
 import type {
   UpstreamCall,
@@ -7,22 +7,12 @@ import type {
   UpstreamHandler,
   UpstreamRequest,
 } from '../core/upstream.js';
-import type { Connection } from './upstream-pool.js';
+import { writeRequestHead } from './request-head.js';
+import type { BrokenKind, Connection, ConnectionUser } from './upstream-connection.js';
 
 type Kind = UpstreamFailure['kind'];
 
-// undici passes a handler without `onRequestStart` the raw events, without a controller and
-// parsed headers of its own; `onRequestSent` exists only there, and its types do not name it.
-interface RawHandler {
-  onConnect(abort: (error?: Error) => void): void;
-  onRequestSent(): void;
-  onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean;
-  onData(chunk: Buffer): boolean;
-  onComplete(): void;
-  onError(error: Error): void;
-}
-
-export class Exchange implements UpstreamCall, RawHandler {
+export class Exchange implements UpstreamCall, ConnectionUser {
   readonly #request: UpstreamRequest;
   readonly #handler: UpstreamHandler;
   readonly #release: (reusable: boolean) => void;
@@ -34,9 +24,6 @@ export class Exchange implements UpstreamCall, RawHandler {
   /** As the answer announces; infinite where it does not. */
   #bytesMost = Number.POSITIVE_INFINITY;
   #paused = false;
-  #wirePaused = false;
-  #reading = false;
-  #resumeWire: (() => void) | undefined;
   #connectTimer: NodeJS.Timeout | undefined;
   #firstByteTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -51,19 +38,18 @@ export class Exchange implements UpstreamCall, RawHandler {
     this.#release = release;
   }
 
-  start(connection: Connection, path: string): void {
+  /** Sends the request over `connection`. */
+  start(connection: Connection, address: { host: string; path: string }): void {
     const { method, headers, body, connectTimeoutMs, firstByteTimeoutMs } = this.#request;
+    const parts = body ?? [];
+    const head = writeRequestHead(method, address, headers, body === null ? null : sizeOf(parts));
+    if (head === undefined) {
+      this.#fail('protocol', 'a header of the request may not be written', true);
+      return;
+    }
     this.#connection = connection;
     this.#firstByteTimer = this.#timer(firstByteTimeoutMs, 'first_byte_timeout', 'no answer');
-    connection.wire.dispatch(
-      {
-        method,
-        path,
-        headers: pairsOf(headers),
-        body: body === null || body.length === 0 ? null : Buffer.concat(body),
-      },
-      this,
-    );
+    connection.request(this, head, parts);
     this.#starting = false;
     // A connection that was kept is used at once, and nothing is left to wait for.
     if (this.#sent || this.#ended) return;
@@ -74,75 +60,58 @@ export class Exchange implements UpstreamCall, RawHandler {
     this.#paused = true;
     clearTimeout(this.#idleTimer);
     this.#idleTimer = undefined;
+    this.#connection?.hold();
   }
 
   resume(): void {
     if (!this.#paused || this.#ended) return;
     this.#paused = false;
     if (this.#bytesSeen > 0) this.#armIdle();
-    // Inside a chunk the parser cannot be entered again; what `onData` answers resumes it.
-    if (this.#reading || !this.#wirePaused) return;
-    this.#wirePaused = false;
-    this.#resumeWire?.();
+    this.#connection?.resume();
   }
 
   abort(): void {
     this.#fail('aborted', 'aborted', true);
   }
 
-  onConnect(): void {
+  onWritten(): void {
     this.#sent = true;
     clearTimeout(this.#connectTimer);
+    if (this.#starting) queueMicrotask(() => this.#tellSent());
+    else this.#tellSent();
   }
 
-  onRequestSent(): void {
-    if (this.#connection) this.#connection.awaiting = true;
-    if (!this.#ended) this.#handler.onSent();
-  }
-
-  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void): boolean {
-    if (status < 200 || this.#ended) return true;
-    const headers = readHeaders(rawHeaders);
+  onHead(status: number, headers: Record<string, string>): void {
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       this.#fail('protocol', `the answer is compressed (${encoding}) though not asked to be`);
-      return true;
+      return;
     }
     const length = headers['content-length'];
     if (length !== undefined) this.#bytesMost = Number(length);
-    this.#resumeWire = resume;
     this.#handler.onHead(status, headers);
-    return this.#goOn();
   }
 
-  onData(chunk: Buffer): boolean {
-    if (this.#ended) return true;
+  onBody(chunk: Buffer): void {
     if (this.#bytesSeen === 0) clearTimeout(this.#firstByteTimer);
     this.#bytesSeen += chunk.length;
     // After the last byte the end follows in the same read: there is no wait to bound.
     if (!this.#paused && this.#bytesSeen !== this.#bytesMost) this.#armIdle();
-    this.#reading = true;
-    try {
-      this.#handler.onBytes(chunk);
-    } finally {
-      this.#reading = false;
-    }
-    return this.#goOn();
+    this.#handler.onBytes(chunk);
   }
 
-  onComplete(): void {
+  onDone(): void {
     if (this.#ended) return;
     this.#close(true);
-    this.#tell(() => this.#handler.onEnd());
+    this.#handler.onEnd();
   }
 
-  onError(error: Error): void {
-    this.#fail(kindOf(error, this.#sent), error.message, this.#starting);
+  onBroken(kind: BrokenKind, message: string): void {
+    this.#fail(kind, message, this.#starting);
   }
 
-  #goOn(): boolean {
-    this.#wirePaused = this.#paused && !this.#ended;
-    return !this.#wirePaused;
+  #tellSent(): void {
+    if (!this.#ended) this.#handler.onSent();
   }
 
   #armIdle(): void {
@@ -178,53 +147,13 @@ export class Exchange implements UpstreamCall, RawHandler {
     if (this.#ended) return;
     this.#close(false);
     const failure: UpstreamFailure = { kind, sent: this.#sent, message };
-    const tell = () => this.#tell(() => this.#handler.onFail(failure));
-    if (later) queueMicrotask(tell);
-    else tell();
-  }
-
-  // undici drops what is thrown at an ending, and a bug must not vanish.
-  #tell(ending: () => void): void {
-    try {
-      ending();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    if (later) queueMicrotask(() => this.#handler.onFail(failure));
+    else this.#handler.onFail(failure);
   }
 }
 
-// The last is what a handler of ours threw: undici hands it back without a code.
-const NOT_HTTP = new Set(['UND_ERR_HEADERS_OVERFLOW', 'ERR_ASSERTION', '']);
-
-function kindOf(error: Error & { code?: string }, sent: boolean): Kind {
-  const code = error.code ?? '';
-  if (code === 'PURSER_BLOCKED') return 'blocked';
-  if (code === 'UND_ERR_INVALID_ARG') return 'protocol';
-  if (!sent) return 'connect';
-  const isHttp = code.startsWith('HPE_') || NOT_HTTP.has(code) || error.message === 'bad upgrade';
-  return isHttp ? 'protocol' : 'reset';
-}
-
-// Names and values in turn, as undici takes them without a look at an object's shape.
-function pairsOf(headers: Record<string, string>): string[] {
-  const pairs: string[] = [];
-  for (const name in headers) {
-    if (name !== 'accept-encoding') pairs.push(name, headers[name]!);
-  }
-  pairs.push('accept-encoding', 'identity');
-  return pairs;
-}
-
-// Names in lower case; of a header that comes more than once, the values joined.
-function readHeaders(raw: Buffer[]): Record<string, string> {
-  const headers: Record<string, string> = Object.create(null);
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]!.toString('latin1').toLowerCase();
-    const value = raw[i + 1]!.toString('latin1');
-    const known = headers[name];
-    headers[name] = known === undefined ? value : `${known}, ${value}`;
-  }
-  return headers;
+function sizeOf(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  return bytes;
 }

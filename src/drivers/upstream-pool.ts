@@ -2,80 +2,44 @@
 // at a time, so that ending a call by force ends nobody else's, and the connection used last is
 // used next, which is the one least likely to have gone stale.
 
-import type { AnswerAwaited } from './upstream-interim.js';
+import type { Connection } from './upstream-connection.js';
 
-/** What undici's client is to us: one connection, dialled when first needed. */
-export interface Wire {
-  dispatch(request: object, handler: object): boolean;
-  destroy(): Promise<void>;
-  readonly destroyed: boolean;
-}
-
-export interface Connection extends AnswerAwaited {
-  readonly key: string;
-  readonly wire: Wire;
-  idle: boolean;
-}
-
-/** Makes a wire that tells `dropped` when its socket closes and marks `awaited` as told. */
-export type Dial = (
-  origin: string,
-  allowPrivate: boolean,
-  awaited: AnswerAwaited,
-  dropped: () => void,
-) => Wire;
+/** Makes a connection that tells `lost` when it ends while it is kept. */
+export type Open = (key: string, lost: (connection: Connection) => void) => Connection;
 
 export class ConnectionPool {
-  readonly #dial: Dial;
   readonly #idleMax: number;
   readonly #idle = new Map<string, Connection[]>();
   readonly #open = new Set<Connection>();
 
-  /** `idleMax`: connections kept for each origin. */
-  constructor(dial: Dial, idleMax: number) {
-    this.#dial = dial;
+  /** `idleMax`: connections kept for each key. */
+  constructor(idleMax: number) {
     this.#idleMax = idleMax;
   }
 
-  take(origin: string, allowPrivate: boolean): Connection {
-    const key = `${allowPrivate ? 'private' : 'public'} ${origin}`;
+  take(key: string, open: Open): Connection {
     const kept = this.#idle.get(key)?.pop();
-    if (kept) {
-      kept.idle = false;
-      return kept;
-    }
-    const awaited: AnswerAwaited = { awaiting: false };
-    const dropped = () => {
-      if (connection.idle) this.drop(connection);
-    };
-    const wire = this.#dial(origin, allowPrivate, awaited, dropped);
-    const connection: Connection = Object.assign(awaited, { key, wire, idle: false });
+    if (kept) return kept;
+    const connection = open(key, (lost) => this.#forget(lost));
     this.#open.add(connection);
     return connection;
   }
 
   /** Back to the stack, after an answer that was read to its end. */
   keep(connection: Connection): void {
-    const stack = this.#idle.get(connection.key) ?? [];
-    if (stack.length >= this.#idleMax || connection.wire.destroyed) {
-      this.drop(connection);
-      return;
+    let stack = this.#idle.get(connection.key);
+    if (stack === undefined) {
+      stack = [];
+      this.#idle.set(connection.key, stack);
     }
-    this.#idle.set(connection.key, stack);
-    connection.idle = true;
-    stack.push(connection);
+    if (stack.length < this.#idleMax && connection.keep()) stack.push(connection);
+    else this.drop(connection);
   }
 
+  /** Ends a connection that a call has. */
   drop(connection: Connection): void {
     this.#open.delete(connection);
-    if (connection.idle) {
-      const stack = this.#idle.get(connection.key) ?? [];
-      const at = stack.lastIndexOf(connection);
-      if (at !== -1) stack.splice(at, 1);
-      if (stack.length === 0) this.#idle.delete(connection.key);
-      connection.idle = false;
-    }
-    if (!connection.wire.destroyed) void connection.wire.destroy();
+    connection.destroy();
   }
 
   /** Connections that are open or being opened. */
@@ -83,10 +47,17 @@ export class ConnectionPool {
     return this.#open.size;
   }
 
-  async close(): Promise<void> {
-    const wires = [...this.#open].map((connection) => connection.wire);
+  close(): void {
+    for (const connection of this.#open) connection.destroy();
     this.#idle.clear();
     this.#open.clear();
-    await Promise.all(wires.map((wire) => wire.destroy()));
+  }
+
+  #forget(connection: Connection): void {
+    this.#open.delete(connection);
+    const stack = this.#idle.get(connection.key);
+    const at = stack?.lastIndexOf(connection) ?? -1;
+    if (at >= 0) stack?.splice(at, 1);
+    if (stack?.length === 0) this.#idle.delete(connection.key);
   }
 }

@@ -1,14 +1,14 @@
-// The wire to providers, on undici's dispatch handlers: bytes are handed on as they come, nothing
+// The wire to providers, HTTP/1.1 framed by ourselves on plain and TLS sockets: bytes are handed on as they come, nothing
 // is retried, redirected or decompressed. Of each call exactly one of `onEnd` and `onFail` is
 // called, nothing after it, and nothing at all before `send` has returned.
 
 import type { Socket } from 'node:net';
-import { buildConnector, Client } from 'undici';
+import { buildConnector } from 'undici';
 import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHandler } from '../core/upstream.js';
+import { Connection, type Dial } from './upstream-connection.js';
 import { Exchange } from './upstream-exchange.js';
 import { checkLiteral, guardedLookup } from './upstream-guard.js';
-import { skipInterim } from './upstream-interim.js';
-import { ConnectionPool, type Dial } from './upstream-pool.js';
+import { ConnectionPool } from './upstream-pool.js';
 
 export interface UpstreamOptions {
   /** Idle connections kept for each origin. */
@@ -23,13 +23,20 @@ const DEFAULTS = { idleMax: 128, keepAliveMs: 30_000, headerBytesMax: 32 * 1024 
 const ADDRESSES_MAX = 512;
 
 interface Address {
-  origin: string;
+  host: string;
+  /** Without the brackets of IPv6. */
+  hostname: string;
+  protocol: string;
+  port: string;
   path: string;
+  /** Connections dialled with and without leave for private addresses are kept apart. */
+  key: { public: string; private: string };
 }
 
 export function openUpstream(options: UpstreamOptions = {}): Upstream {
   const settings = { ...DEFAULTS, ...options };
-  const pool = new ConnectionPool(dialler(settings), settings.idleMax);
+  const pool = new ConnectionPool(settings.idleMax);
+  const dial = dialler();
   const addresses = new Map<string, Address | undefined>();
   const running = new Set<Exchange>();
 
@@ -43,53 +50,56 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
     return address;
   }
 
+  function take(address: Address, allowPrivate: boolean): Connection {
+    return pool.take(address.key[allowPrivate ? 'private' : 'public'], (key, onLost) => {
+      const { headerBytesMax: headBytesMax, keepAliveMs } = settings;
+      return new Connection({
+        ...{ key, onLost, headBytesMax, keepAliveMs },
+        dial: dial(address, allowPrivate),
+      });
+    });
+  }
+
   return {
     send(request, handler) {
       const address = addressOf(request.url);
       if (!address) return failLater(handler, `${request.url} is no http or https address`);
-      const connection = pool.take(address.origin, request.allowPrivate);
+      const connection = take(address, request.allowPrivate);
       const exchange = new Exchange(request, handler, (reusable) => {
         running.delete(exchange);
         if (reusable) pool.keep(connection);
         else pool.drop(connection);
       });
       running.add(exchange);
-      exchange.start(connection, address.path);
+      exchange.start(connection, address);
       return exchange;
     },
     async close() {
       for (const exchange of running) exchange.abort();
-      await pool.close();
+      pool.close();
     },
   };
 }
 
-// The deadlines are the exchange's own, so undici's are off.
+// undici dials: TLS sessions, and the faster of two address families. The deadlines are the
+// exchange's own, so its are off.
 const SOCKETS = { allowH2: false, timeout: 0, keepAliveInitialDelay: 15_000 };
 
-function dialler(settings: { keepAliveMs: number; headerBytesMax: number }): Dial {
+function dialler(): (address: Address, allowPrivate: boolean) => Dial {
   const guarded = buildConnector({ ...SOCKETS, lookup: guardedLookup(false) });
   const trusting = buildConnector({ ...SOCKETS, lookup: guardedLookup(true) });
-  return (origin, allowPrivate, awaited, dropped) => {
+  return (address, allowPrivate) => (callback) => {
+    const refused = checkLiteral(address.hostname, allowPrivate);
+    if (refused) {
+      queueMicrotask(() => callback(refused));
+      return undefined;
+    }
     const connect = allowPrivate ? trusting : guarded;
-    const client = new Client(origin, {
-      pipelining: 1,
-      keepAliveTimeout: settings.keepAliveMs,
-      keepAliveMaxTimeout: settings.keepAliveMs,
-      maxHeaderSize: settings.headerBytesMax,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (target, callback) => {
-        const refused = checkLiteral(target.hostname, allowPrivate);
-        if (refused) return callback(refused, null);
-        connect(target, (error, socket) => {
-          if (error) return callback(error, null);
-          skipInterim(socket as Socket, awaited);
-          callback(null, socket as Socket);
-        });
-      },
-    });
-    return client.on('disconnect', dropped);
+    // What it answers is its socket, though its types do not say so.
+    return connect(address, (error, socket) => {
+      if (error) callback(error);
+      else callback(null, socket as Socket);
+    }) as unknown as Socket;
   };
 }
 
@@ -97,7 +107,11 @@ function parseAddress(text: string): Address | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
-  return { origin: url.origin, path: url.pathname + url.search };
+  const { origin, host, protocol, port } = url;
+  const path = url.pathname + url.search;
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const key = { public: `public ${origin}`, private: `private ${origin}` };
+  return { host, hostname, protocol, port, path, key };
 }
 
 function failLater(handler: UpstreamHandler, message: string): UpstreamCall {

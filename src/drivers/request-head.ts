@@ -1,0 +1,31 @@
+// The head of an HTTP/1.1 request. A name or value that could end its line is refused whole, so
+// that nothing of a call can become a header or a request of its own.
+
+const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+// Framing, the connection and what may be decoded are ours to say.
+const OURS = new Set([
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'accept-encoding',
+]);
+
+/** `bytes`: of the body; null where there is none. Undefined if a header may not be written. */
+export function writeRequestHead(
+  method: string,
+  { host, path }: { host: string; path: string },
+  headers: Record<string, string>,
+  bytes: number | null,
+): string | undefined {
+  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
+  for (const name in headers) {
+    if (OURS.has(name)) continue;
+    const value = headers[name]!;
+    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    head += `${name}: ${value}\r\n`;
+  }
+  const length = bytes === null ? '' : `content-length: ${bytes}\r\n`;
+  return `${head}accept-encoding: identity\r\n${length}\r\n`;
+}
