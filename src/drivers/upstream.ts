@@ -1,6 +1,6 @@
-// The wire to providers, HTTP/1.1 framed by ourselves on plain and TLS sockets: bytes are handed on as they come, nothing
-// is retried, redirected or decompressed. Of each call exactly one of `onEnd` and `onFail` is
-// called, nothing after it, and nothing at all before `send` has returned.
+// The wire to providers, HTTP/1.1 framed by ourselves on plain and TLS sockets: bytes are handed on
+// as they come, nothing is retried, redirected or decompressed. Of each call exactly one of `onEnd`
+// and `onFail` is called, nothing after it, and nothing at all before `send` has returned.
 
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
