@@ -103,74 +103,83 @@ export function openExchange(
   request: UpstreamRequest,
   onSent: () => void,
 ): Exchange {
-  let settle: (value: Head | UpstreamFailure) => void = () => {};
-  const head = new Promise<Head | UpstreamFailure>((resolve) => {
-    settle = resolve;
-  });
-  const early: Buffer[] = [];
-  let earlyBytes = 0;
-  let status = 0;
-  let headers: Record<string, string> = {};
-  let consumer: Consumer | undefined;
-  let over: { failure?: UpstreamFailure } | undefined;
-  const good = () => status >= 200 && status < 300;
-
-  const handler: UpstreamHandler = {
-    onSent,
-    onHead(gotStatus, gotHeaders) {
-      status = gotStatus;
-      headers = gotHeaders;
-    },
-    onBytes(chunk) {
-      if (consumer) return consumer.onBytes(chunk);
-      early.push(chunk);
-      earlyBytes += chunk.length;
-      if (good()) {
-        settle({ status, headers });
-        // To stop the wire costs more than to keep a small answer until somebody listens.
-        if (earlyBytes > EARLY_BYTES_MAX) flow.pause();
-      } else if (earlyBytes > BAD_BODY_BYTES_MAX) {
-        settle({ status, headers, body: Buffer.concat(early) });
-        call.abort();
-      }
-    },
-    onEnd() {
-      over = {};
-      if (consumer) return consumer.onEnd();
-      settle(good() ? { status, headers } : { status, headers, body: Buffer.concat(early) });
-    },
-    onFail(failure) {
-      over = { failure };
-      if (consumer) return consumer.onFail(failure);
-      settle(failure);
-    },
-  };
-  const call: UpstreamCall = upstream.send(request, handler);
-  const flow = new Flow(call);
-  return {
-    head,
-    attach(next) {
-      for (const chunk of early.splice(0)) next.onBytes(chunk);
-      consumer = next;
-      if (over?.failure) next.onFail(over.failure);
-      else if (over) next.onEnd();
-      else flow.resume();
-    },
-    pause: () => flow.pause(),
-    resume: () => flow.resume(),
-    abort: () => call.abort(),
-    leave: (after) => flow.leave(after),
-  };
+  return new OpenExchange(upstream, request, onSent);
 }
 
-/** Whether the wire of an exchange is read on. */
-class Flow {
+// A stream lives long and there are many: it is one object, and keeps nothing of its request.
+class OpenExchange implements Exchange, UpstreamHandler {
+  readonly head: Promise<Head | UpstreamFailure>;
   readonly #call: UpstreamCall;
+  #settle: ((value: Head | UpstreamFailure) => void) | undefined;
+  #onSent: (() => void) | undefined;
+  #early: Buffer[] | undefined;
+  #earlyBytes = 0;
+  #status = 0;
+  #headers: Record<string, string> = NO_HEADERS;
+  #consumer: Consumer | undefined;
+  #over = false;
+  #failure: UpstreamFailure | undefined;
   #paused = false;
   #left = false;
 
-  constructor(call: UpstreamCall) {
-    this.#call = call;
+  constructor(upstream: Upstream, request: UpstreamRequest, onSent: () => void) {
+    this.head = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#onSent = onSent;
+    this.#call = upstream.send(request, this);
+  }
+
+  onSent(): void {
+    const tell = this.#onSent;
+    this.#onSent = undefined;
+    tell?.();
+  }
+
+  onHead(status: number, headers: Record<string, string>): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onBytes(chunk: Buffer): void {
+    if (this.#consumer) return this.#consumer.onBytes(chunk);
+    this.#early ??= [];
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#isGood()) {
+      this.#tell({ status: this.#status, headers: this.#headers });
+      // To stop the wire costs more than to keep a small answer until somebody listens.
+      if (this.#earlyBytes > EARLY_BYTES_MAX) this.pause();
+    } else if (this.#earlyBytes > BAD_BODY_BYTES_MAX) {
+      this.#tellBad();
+      this.#call.abort();
+    }
+  }
+
+  onEnd(): void {
+    this.#over = true;
+    if (this.#consumer) return this.#consumer.onEnd();
+    if (this.#isGood()) this.#tell({ status: this.#status, headers: this.#headers });
+    else this.#tellBad();
+  }
+
+  onFail(failure: UpstreamFailure): void {
+    this.#over = true;
+    this.#failure = failure;
+    if (this.#consumer) return this.#consumer.onFail(failure);
+    this.#tell(failure);
+  }
+
+  attach(next: Consumer): void {
+    const early = this.#early;
+    this.#early = undefined;
+    this.#paused = false;
+    if (early) for (const chunk of early) next.onBytes(chunk);
+    this.#consumer = next;
+    if (this.#failure) next.onFail(this.#failure);
+    else if (this.#over) next.onEnd();
+    // What was kept may have been more than a slow reader takes.
+    else if (!this.#paused) this.resume();
   }
 
   pause(): void {
@@ -184,10 +193,31 @@ class Flow {
     this.#call.resume();
   }
 
+  abort(): void {
+    this.#call.abort();
+  }
+
   leave(after: (ms: number, fire: () => void) => void): void {
     if (!this.#paused) return this.#call.abort();
     this.#left = true;
     this.resume();
     after(LEFT_READ_MS, () => this.#call.abort());
   }
+
+  #isGood(): boolean {
+    return this.#status >= 200 && this.#status < 300;
+  }
+
+  #tellBad(): void {
+    const body = Buffer.concat(this.#early ?? []);
+    this.#tell({ status: this.#status, headers: this.#headers, body });
+  }
+
+  #tell(value: Head | UpstreamFailure): void {
+    this.#settle?.(value);
+    this.#settle = undefined;
+    this.#headers = NO_HEADERS;
+  }
 }
+
+const NO_HEADERS: Record<string, string> = Object.freeze({});

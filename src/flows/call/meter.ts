@@ -36,70 +36,100 @@ export interface Meter {
   output(): number | Promise<number>;
   /** The prompt as its provider tells it, once it does; without output. */
   prompt(): Usage | undefined;
-  /** A bound on them that costs nothing: a token is at least one byte, and a unit at most three. */
+  /** A bound on them that costs nothing: a token is at least one byte. */
   outputAtMost(): number;
   /** The final usage: the provider's, else all that passed, counted. */
   finish(): Promise<Metered>;
 }
 
-const UTF8_BYTES_A_UNIT = 3;
+type CountText = (text: string, target: Target) => number | Promise<number>;
 
 export function createMeter(
   source: MeterSource,
   target: Target,
   estimate: Estimate,
-  countText: (text: string) => number | Promise<number>,
+  countText: CountText,
 ): Meter {
-  let counted = 0;
-  let pending = '';
-  let counting: Promise<unknown> = Promise.resolve();
-  const addLate = (late: number): void => {
-    counted += late;
-  };
+  return new StreamMeter(source, target, estimate, countText);
+}
 
-  const count = (): void => {
-    const text = pending + source.takeText();
-    pending = '';
-    if (text === '') return;
-    const tokens = countText(text);
-    if (typeof tokens === 'number') counted += tokens;
-    else {
-      counting = Promise.all([counting, tokens.then(addLate)]);
-      // Whoever awaits the end hears of a count that failed; until then nobody does, and a
-      // rejection that nobody hears ends the process.
-      counting.catch(() => undefined);
+class StreamMeter implements Meter {
+  readonly #source: MeterSource;
+  readonly #target: Target;
+  readonly #estimate: Estimate;
+  readonly #countText: CountText;
+  #counted = 0;
+  #pending = '';
+  #pendingBytes = 0;
+  /** Counts that are still under way. */
+  #counting: Promise<unknown> | undefined;
+
+  constructor(source: MeterSource, target: Target, estimate: Estimate, countText: CountText) {
+    this.#source = source;
+    this.#target = target;
+    this.#estimate = estimate;
+    this.#countText = countText;
+  }
+
+  seen(): Amounts {
+    this.#count();
+    return amountsOf(this.#target, this.#soFar(), this.#source.serviceTier);
+  }
+
+  output(): number | Promise<number> {
+    const before = this.#counting;
+    this.#count();
+    const now = this.#counting as Promise<unknown> | undefined;
+    return now === before || !now ? this.#counted : now.then(() => this.#counted);
+  }
+
+  prompt(): Usage | undefined {
+    return this.#source.inputUsage;
+  }
+
+  outputAtMost(): number {
+    const text = this.#source.takeText();
+    if (text !== '') {
+      this.#pending += text;
+      this.#pendingBytes += Buffer.byteLength(text);
     }
-  };
-  const soFar = (): Usage =>
-    source.usage ?? {
-      ...(source.inputUsage ?? { ...NO_USAGE, input: estimate.inputTokens }),
-      output: counted,
-      requests: 1,
-    };
-  return {
-    seen() {
-      count();
-      return amountsOf(target, soFar(), source.serviceTier);
-    },
-    output() {
-      const before = counting;
-      count();
-      return counting === before ? counted : counting.then(() => counted);
-    },
-    prompt: () => source.inputUsage,
-    outputAtMost() {
-      pending += source.takeText();
-      return counted + pending.length * UTF8_BYTES_A_UNIT;
-    },
-    async finish() {
-      const { serviceTier } = source;
-      if (source.usage) return { usage: source.usage, source: 'provider', serviceTier };
-      count();
-      await counting;
-      const counted = estimate.inputExact ? 'counted' : 'estimated';
-      return { usage: soFar(), source: counted, serviceTier };
-    },
-  };
+    return this.#counted + this.#pendingBytes;
+  }
+
+  async finish(): Promise<Metered> {
+    const { usage, serviceTier } = this.#source;
+    if (usage) return { usage, source: 'provider', serviceTier };
+    this.#count();
+    await this.#counting;
+    const counted = this.#estimate.inputExact ? 'counted' : 'estimated';
+    return { usage: this.#soFar(), source: counted, serviceTier };
+  }
+
+  #count(): void {
+    const text = this.#pending + this.#source.takeText();
+    this.#pending = '';
+    this.#pendingBytes = 0;
+    if (text === '') return;
+    const tokens = this.#countText(text, this.#target);
+    if (typeof tokens === 'number') {
+      this.#counted += tokens;
+      return;
+    }
+    const late = tokens.then((count) => {
+      this.#counted += count;
+    });
+    this.#counting = this.#counting ? Promise.all([this.#counting, late]) : late;
+    // Whoever awaits the end hears of a count that failed; until then nobody does, and a
+    // rejection that nobody hears ends the process.
+    this.#counting.catch(() => undefined);
+  }
+
+  #soFar(): Usage {
+    const { usage, inputUsage } = this.#source;
+    if (usage) return usage;
+    const input = inputUsage ?? { ...NO_USAGE, input: this.#estimate.inputTokens };
+    return { ...input, output: this.#counted, requests: 1 };
+  }
 }
 
 /** Usage as what envelopes count: priced money, all tokens, one request. */

@@ -1,6 +1,6 @@
 // Lets a stream's events through the gate, in order. While the hold surely covers what comes, whole
-// chunks pass; near its end the chunk is taken line by line, so that a cut falls between two
-// events; and while the ledger is asked, what comes meanwhile waits.
+// chunks pass; near its end the chunk is taken event by event, so that a cut falls between two of
+// them; and while the ledger is asked, what comes meanwhile waits.
 
 import type { StreamReader } from '../../core/dialect.js';
 import type { Gate } from './gate.js';
@@ -14,7 +14,8 @@ export interface PassingHooks {
   fail(error: unknown): void;
 }
 
-const LINE_END = 10;
+const LF = 10;
+const CR = 13;
 
 export class Passing {
   readonly #reader: StreamReader;
@@ -53,14 +54,15 @@ export class Passing {
 
   #feed(chunk: Buffer): void {
     if (this.#gate.isSafe(chunk.length)) return this.#hooks.pass(this.#reader.push(chunk));
+    const hasCr = chunk.indexOf(CR) !== -1;
     let from = 0;
     while (from < chunk.length) {
-      const end = chunk.indexOf(LINE_END, from);
-      const to = end < 0 ? chunk.length : end + 1;
-      const pieces = this.#reader.push(chunk.subarray(from, to));
+      const to = hasCr ? lineEnd(chunk, from) : eventEnd(chunk, from);
+      const isAll = from === 0 && to === chunk.length;
+      const pieces = this.#reader.push(isAll ? chunk : chunk.subarray(from, to));
       from = to;
       if (pieces.length > 0) {
-        if (!this.#judge(pieces, chunk.subarray(from))) return;
+        if (!this.#judge(pieces, from < chunk.length ? chunk.subarray(from) : undefined)) return;
       } else if (this.#reader.terminated) {
         // The terminator is held back: it costs nothing and is judged by no one.
         this.#hooks.pass(pieces);
@@ -68,7 +70,7 @@ export class Passing {
     }
   }
 
-  #judge(pieces: readonly Buffer[], rest: Buffer): boolean {
+  #judge(pieces: readonly Buffer[], rest: Buffer | undefined): boolean {
     const verdict = this.#gate.admit();
     if (verdict === true) {
       this.#hooks.pass(pieces);
@@ -80,7 +82,7 @@ export class Passing {
     }
     this.#waiting = true;
     this.#hooks.pause();
-    if (rest.length > 0) this.#queue.unshift(rest);
+    if (rest) this.#queue.unshift(rest);
     verdict.then((fits) => this.#goOn(pieces, fits)).catch(this.#hooks.fail);
     return false;
   }
@@ -102,4 +104,21 @@ export class Passing {
     this.#closed = true;
     this.#hooks.cut();
   }
+}
+
+function lineEnd(chunk: Buffer, from: number): number {
+  const end = chunk.indexOf(LF, from);
+  return end < 0 ? chunk.length : end + 1;
+}
+
+// Up to here at most one event ends, and if one does, here, as long as there is no CR: the first
+// byte may end an event that had begun before, else a blank line does.
+function eventEnd(chunk: Buffer, from: number): number {
+  if (chunk[from] === LF) return from + 1;
+  let end = chunk.indexOf(LF, from);
+  while (end >= 0 && end + 1 < chunk.length) {
+    if (chunk[end + 1] === LF) return end + 2;
+    end = chunk.indexOf(LF, end + 1);
+  }
+  return chunk.length;
 }

@@ -7,7 +7,7 @@ import type { Sink } from '../../core/sink.js';
 import type { UpstreamFailure } from '../../core/upstream.js';
 import { type Consumer, type Exchange, FAILURES, guarded } from './exchange.js';
 import type { Gate } from './gate.js';
-import { Passing } from './passing.js';
+import { Passing, type PassingHooks } from './passing.js';
 
 /** How the stream ended, before its terminator. */
 export type StreamEnd =
@@ -40,12 +40,13 @@ export function relayStream(
   });
 }
 
-class Relay implements Consumer {
+class Relay implements Consumer, PassingHooks {
   readonly #exchange: Exchange;
   readonly #reader: StreamReader;
   readonly #sink: Sink;
   readonly #options: RelayOptions;
   readonly #resolve: (end: StreamEnd) => void;
+  readonly fail: (error: unknown) => void;
   readonly #passing: Passing;
   #over = false;
   #started = false;
@@ -65,19 +66,22 @@ class Relay implements Consumer {
     this.#sink = sink;
     this.#options = options;
     this.#resolve = resolve;
-    this.#passing = new Passing(reader, options.gate, {
-      pass: (pieces) => this.#pass(pieces),
-      pause: () => exchange.pause(),
-      resume: () => {
-        if (!this.#stopStall) exchange.resume();
-      },
-      cut: () => {
-        reader.retract();
-        this.#finish({ kind: 'cut' });
-        exchange.abort();
-      },
-      fail,
-    });
+    this.fail = fail;
+    this.#passing = new Passing(reader, options.gate, this);
+  }
+
+  pause(): void {
+    this.#exchange.pause();
+  }
+
+  resume(): void {
+    if (!this.#stopStall) this.#exchange.resume();
+  }
+
+  cut(): void {
+    this.#reader.retract();
+    this.#finish({ kind: 'cut' });
+    this.#exchange.abort();
   }
 
   onBytes(chunk: Buffer): void {
@@ -102,7 +106,7 @@ class Relay implements Consumer {
     } else this.#passing.afterAll(() => this.#finish({ kind: 'died', failure, message }));
   }
 
-  #pass(pieces: readonly Buffer[]): void {
+  pass(pieces: readonly Buffer[]): void {
     if (this.#over) return;
     this.#send(pieces);
     if (this.#reader.terminated) this.#finish({ kind: 'complete' });

@@ -9,6 +9,7 @@ import type { UpstreamFailure } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Exchange, Head } from './exchange.js';
 import { finalize } from './finalize.js';
+import { forgetRequest } from './forget-request.js';
 import { createGate } from './gate.js';
 import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
 import { createMeter } from './meter.js';
@@ -25,11 +26,11 @@ export async function answerStream(
   const { call, deps, target, estimate } = passage;
   const { quirks } = target.provider;
   const reader = dialect.createReader({ wantsUsage: call.body.wantsUsage, quirks });
-  const countText = (text: string) => deps.countText(text, target);
-  const meter = createMeter(reader, target, estimate, countText);
+  const meter = createMeter(reader, target, estimate, deps.countText);
   passage.metered = () => meter.seen();
   const gate = createGate(passage, meter);
   await sentIsKept(passage, exchange);
+  forgetRequest(call.body);
   const end = await relayStream(exchange, reader, call.sink, {
     clock: deps.clock,
     gate,
