@@ -54,10 +54,11 @@ export class Passing {
 
   #feed(chunk: Buffer): void {
     if (this.#gate.isSafe(chunk.length)) return this.#hooks.pass(this.#reader.push(chunk));
-    const hasCr = chunk.indexOf(CR) !== -1;
+    let cr = chunk.indexOf(CR);
     let from = 0;
     while (from < chunk.length) {
-      const to = hasCr ? lineEnd(chunk, from) : eventEnd(chunk, from);
+      if (cr >= 0 && cr < from) cr = chunk.indexOf(CR, from);
+      const to = cr >= 0 ? lineEnd(chunk, from, cr) : eventEnd(chunk, from);
       const isAll = from === 0 && to === chunk.length;
       const pieces = this.#reader.push(isAll ? chunk : chunk.subarray(from, to));
       from = to;
@@ -106,9 +107,11 @@ export class Passing {
   }
 }
 
-function lineEnd(chunk: Buffer, from: number): number {
-  const end = chunk.indexOf(LF, from);
-  return end < 0 ? chunk.length : end + 1;
+// Lines end with CR, LF or CRLF; `cr` is the next CR.
+function lineEnd(chunk: Buffer, from: number, cr: number): number {
+  const lf = chunk.indexOf(LF, from);
+  if (lf >= 0 && lf < cr) return lf + 1;
+  return lf === cr + 1 ? lf + 1 : cr + 1;
 }
 
 // Up to here at most one event ends, and if one does, here, as long as there is no CR: the first
