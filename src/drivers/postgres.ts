@@ -2,6 +2,7 @@
 // Every option is said here, so that nothing comes from the environment.
 
 import postgres from 'postgres';
+import { Roster } from '../core/roster.js';
 import type { Database, DatabaseKind, Queryable } from './database.js';
 
 export interface PostgresOptions {
@@ -104,7 +105,7 @@ interface Pool {
   sql: Sql;
   isLost: boolean;
   /** Refuses whoever waits for an answer. */
-  waiting: Set<(error: Error) => void>;
+  waiting: Roster<(error: Error) => void>;
 }
 
 // What is sent on a lost connection of the package is never answered, or throws outside of every
@@ -114,14 +115,14 @@ interface Pool {
 function adapt(open: (onClose: () => void) => Sql, kind: DatabaseKind): Database {
   let isClosed = false;
   const openPool = (): Pool => {
-    const made: Pool = { isLost: false, waiting: new Set(), sql: open(() => lose(made)) };
+    const made: Pool = { isLost: false, waiting: new Roster(), sql: open(() => lose(made)) };
     return made;
   };
   const lose = (lost: Pool) => {
     if (lost.isLost || isClosed) return;
     lost.isLost = true;
     if (lost === pool) pool = openPool();
-    for (const refuse of lost.waiting) refuse(connectionLost());
+    for (const refuse of lost.waiting.all()) refuse(connectionLost());
     setImmediate(() => void lost.sql.end({ timeout: 0 }));
   };
   let pool = openPool();
@@ -169,9 +170,9 @@ function adapt(open: (onClose: () => void) => Sql, kind: DatabaseKind): Database
 function answered<T>(pool: Pool, work: () => Promise<T>): Promise<T> {
   if (pool.isLost) return Promise.reject(connectionLost());
   return new Promise<T>((resolve, reject) => {
-    pool.waiting.add(reject);
+    const seat = pool.waiting.add(reject);
     const settle = (settled: () => void) => {
-      pool.waiting.delete(reject);
+      pool.waiting.remove(seat);
       settled();
     };
     work().then(

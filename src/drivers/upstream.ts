@@ -4,6 +4,7 @@
 
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import { Roster } from '../core/roster.js';
 import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHandler } from '../core/upstream.js';
 import { Connection, type Dial } from './upstream-connection.js';
 import { Exchange } from './upstream-exchange.js';
@@ -38,7 +39,7 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
   const pool = new ConnectionPool(settings.idleMax);
   const dial = dialler();
   const addresses = new Map<string, Address | undefined>();
-  const running = new Set<Exchange>();
+  const running = new Roster<Exchange>();
 
   // There are as many addresses as configured providers have paths, and parsing one costs more
   // than everything else that is done here.
@@ -66,16 +67,16 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
       if (!address) return failLater(handler, `${request.url} is no http or https address`);
       const connection = take(address, request.allowPrivate);
       const exchange = new Exchange(request, handler, (reusable) => {
-        running.delete(exchange);
+        running.remove(seat);
         if (reusable) pool.keep(connection);
         else pool.drop(connection);
       });
-      running.add(exchange);
+      const seat = running.add(exchange);
       exchange.start(connection, address);
       return exchange;
     },
     async close() {
-      for (const exchange of running) exchange.abort();
+      for (const exchange of running.all()) exchange.abort();
       pool.close();
     },
   };

@@ -8,7 +8,7 @@ import type { UsageEvent } from '../core/usage-event.js';
 import { type AppendLog, type AppendLogOptions, openAppendLog } from '../drivers/append-log.js';
 import type { LogEntry } from '../drivers/log-segments.js';
 import type { DrainBatch, DrainSource, Recovery, SentRecord, Spool } from './spool.js';
-import { SpoolQueue } from './spool-queue.js';
+import { type Queued, SpoolQueue } from './spool-queue.js';
 import { type Position, writeRecord } from './spool-records.js';
 import { type Found, recoverSpool } from './spool-recovery.js';
 
@@ -43,8 +43,6 @@ export class SpoolLog implements Spool, DrainSource {
   readonly #recovery: Recovery;
   /** Calls without an ending, oldest first, with the place of their `sent`. */
   readonly #open: Map<string, LogEntry>;
-  /** Who waits for an event to be durable, here or elsewhere. */
-  readonly #waiting = new Map<UsageEvent, () => void>();
   #drained: Position;
   #wake = () => {};
   #sweeping = false;
@@ -89,17 +87,19 @@ export class SpoolLog implements Spool, DrainSource {
     const appended = this.#log.append(text, durability === 'fsync' ? DURABLE : WAIT);
     if (appended.refused) return appended.done;
     this.#open.delete(event.id);
-    this.#queue.push({ event, entry: appended.entry });
+    const queued: Queued = { event, entry: appended.entry };
+    this.#queue.push(queued);
     this.#wake();
     return new Promise((resolve, reject) => {
       // By the log, or by the drain if that is first.
       const end = (error?: Error): void => {
-        if (!this.#waiting.delete(event)) return;
+        if (!queued.whenDrained) return;
+        queued.whenDrained = undefined;
         this.#wake();
         if (error) reject(error);
         else resolve();
       };
-      this.#waiting.set(event, end);
+      queued.whenDrained = end;
       appended.whenDone(end);
     });
   }
@@ -116,7 +116,7 @@ export class SpoolLog implements Spool, DrainSource {
 
   drained(batch: DrainBatch): void {
     const taken = this.#queue.take(batch.events);
-    for (const { event } of taken) this.#waiting.get(event)?.();
+    for (const { whenDrained } of taken) whenDrained?.();
     const written = taken.findLast(({ entry }) => entry.segment > 0)?.entry;
     if (!written) return;
     this.#drained = { segment: written.segment, offset: written.offset + written.bytes };

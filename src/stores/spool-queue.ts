@@ -10,6 +10,8 @@ import { isBefore, type Position, readRecord, type SpoolRecord } from './spool-r
 export interface Queued {
   event: UsageEvent;
   entry: LogEntry;
+  /** Whoever waits for it to be durable hears that the drain was first. */
+  whenDrained?: (() => void) | undefined;
 }
 
 interface Spilled {

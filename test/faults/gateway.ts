@@ -88,17 +88,20 @@ export async function openGateway(parts: Parts): Promise<Gateway> {
       [...live.values()].map((hold) => ({ ...hold, leaseEndsAtMs: ledger.nowMs() + LEASE_MS })),
   });
   const beat = createBeat({ ledger, spool, clock, log, owner, beatMs: BEAT_MS, leaseMs: LEASE_MS });
+  const endBeats = new Map<string, () => void>();
   const reaped = { ledger, spool: custody.reaperSpool, clock, log, tickMs: BEAT_MS };
   const reaper = createReaper(reaped);
   return {
     ...{ owner, ledger, spool, proxy, custody },
     open(hold) {
       live.set(hold.id, hold);
-      beat.add({ id: hold.id, seen: () => hold.seen, abort: () => live.delete(hold.id) });
+      endBeats.get(hold.id)?.();
+      const seen = () => hold.seen;
+      endBeats.set(hold.id, beat.add({ id: hold.id, seen, abort: () => live.delete(hold.id) }));
     },
     end(id) {
       live.delete(id);
-      beat.remove(id);
+      endBeats.get(id)?.();
     },
     beat: () => beat.beat(),
     async sweep() {

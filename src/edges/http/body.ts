@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { type Refused, refuse } from '../../core/errors.js';
+import type { Seat } from '../../core/roster.js';
 import { type Exchange, hasBody } from './exchange.js';
 import { IdleWatch, type Waiting } from './idle-watch.js';
 
@@ -60,6 +61,7 @@ class Collector implements Waiting {
   #rest: Buffer[] | undefined;
   #bytes = 0;
   #over = false;
+  readonly #seat: Seat;
   readonly idleMs: number;
   quietMs = 0;
 
@@ -77,7 +79,7 @@ class Collector implements Waiting {
     incoming.on('end', () => this.#finish(this.#whole()));
     incoming.on('error', left);
     incoming.on('close', left);
-    idleWatch.add(this);
+    this.#seat = idleWatch.add(this);
   }
 
   onIdle(): void {
@@ -109,7 +111,7 @@ class Collector implements Waiting {
   #finish(value: Buffer | Refused | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    idleWatch.remove(this);
+    idleWatch.remove(this.#seat);
     this.#resolve(value);
   }
 }

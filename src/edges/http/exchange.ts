@@ -20,6 +20,8 @@ export interface Exchange {
   readonly draining: () => boolean;
   /** The wire format of the door, in which its errors are told; chat completions if unset. */
   operation?: Operation;
+  /** Told that the reader has left, while a call is under way. */
+  sink?: { leave(): void } | undefined;
 }
 
 const LINGER_BYTES_MAX = 64 * 1024;

@@ -1,6 +1,8 @@
 // Who waits for bytes that may never come. One coarse timer looks after all of them: a timer each
 // would cost more than reading a small body does. It is late by at most an eighth of the wait.
 
+import { Roster, type Seat } from '../../core/roster.js';
+
 export interface Waiting {
   /** The longest wait. */
   readonly idleMs: number;
@@ -14,25 +16,27 @@ const LOOK_MS_MIN = 10;
 const LOOK_MS_MAX = 1_000;
 
 export class IdleWatch {
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Roster<Waiting>();
   #timer: NodeJS.Timeout | undefined;
   #lookMs = Number.POSITIVE_INFINITY;
 
-  add(waiting: Waiting): void {
-    this.#waiting.add(waiting);
+  /** Answers its seat, to be given back with `remove`. */
+  add(waiting: Waiting): Seat {
+    const seat = this.#waiting.add(waiting);
     const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, waiting.idleMs / 8));
-    if (lookMs >= this.#lookMs) return;
+    if (lookMs >= this.#lookMs) return seat;
     this.#lookMs = lookMs;
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#look(), lookMs).unref();
+    return seat;
   }
 
-  remove(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
+  remove(seat: Seat): void {
+    this.#waiting.remove(seat);
   }
 
   #look(): void {
-    for (const waiting of this.#waiting) {
+    for (const waiting of this.#waiting.all()) {
       // Counted after the look: what came last may have come a moment before the first one.
       if (waiting.quietMs >= waiting.idleMs) waiting.onIdle();
       waiting.quietMs += this.#lookMs;

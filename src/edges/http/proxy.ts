@@ -10,7 +10,7 @@ import { type BodyOptions, readBody } from './body.js';
 import { answerProblem, type Exchange } from './exchange.js';
 import { claimsOf, credentialOf, idempotencyKeyOf, maxCostOf, passHeadersOf } from './headers.js';
 import { breathe } from './large-body.js';
-import { createSink, type NodeSink } from './sink.js';
+import { createSink } from './sink.js';
 
 export interface ProxyDeps {
   clock: Clock;
@@ -36,7 +36,6 @@ export interface CallDoor {
 }
 
 export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
-  const sinks = new Map<Exchange, NodeSink>();
   const twins = new Set<string>();
   let open = 0;
 
@@ -51,11 +50,11 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
       if (twins.has(twin)) return refuse('idempotency_in_progress', TWIN);
       twins.add(twin);
     }
-    sinks.set(exchange, sink);
+    exchange.sink = sink;
     try {
       return await deps.handle({ ...read, sink });
     } finally {
-      sinks.delete(exchange);
+      exchange.sink = undefined;
       if (twin !== undefined) twins.delete(twin);
     }
   };
@@ -79,7 +78,7 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
       }
     },
     callsOpen: () => open,
-    leave: (exchange) => sinks.get(exchange)?.leave(),
+    leave: (exchange) => exchange.sink?.leave(),
   };
 }
 

@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../core/clock.js';
 import { OperatorError, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
+import { Roster } from '../../core/roster.js';
 import { type App, createApp, type Doors } from './app.js';
 import { answerProblem, type Exchange } from './exchange.js';
 import { guardRequest } from './guards.js';
@@ -56,7 +57,7 @@ export async function openServer(given: ServerOptions): Promise<OpenServer> {
   const app = createApp(given);
   const traffic: Traffic = {
     connections: new Map(),
-    running: new Set(),
+    running: new Roster(),
     waiting: new Set(),
     draining: false,
   };
@@ -103,8 +104,8 @@ export async function openServer(given: ServerOptions): Promise<OpenServer> {
 
 /** What is open: connections with the exchanges on each, and all that run. */
 interface Traffic {
-  connections: Map<Socket, Set<Exchange>>;
-  running: Set<Exchange>;
+  connections: Map<Socket, Roster<Exchange>>;
+  running: Roster<Exchange>;
   draining: boolean;
   /** Who waits until nothing runs. */
   waiting: Set<() => void>;
@@ -112,29 +113,29 @@ interface Traffic {
 
 function follow(exchange: Exchange, traffic: Traffic): void {
   const exchanges = traffic.connections.get(exchange.incoming.socket);
-  traffic.running.add(exchange);
-  exchanges?.add(exchange);
+  const seat = traffic.running.add(exchange);
+  const ownSeat = exchanges?.add(exchange);
   exchange.outgoing.on('close', () => {
-    exchanges?.delete(exchange);
-    traffic.running.delete(exchange);
+    if (ownSeat) exchanges?.remove(ownSeat);
+    traffic.running.remove(seat);
     if (traffic.running.size === 0) for (const tell of traffic.waiting) tell();
   });
 }
 
 function listenToConnections(server: Server, traffic: Traffic, doors: Doors): void {
   server.on('connection', (socket) => {
-    const exchanges = new Set<Exchange>();
+    const exchanges = new Roster<Exchange>();
     traffic.connections.set(socket, exchanges);
     socket.once('close', () => traffic.connections.delete(socket));
     // A client that has closed its sending half has gone, as far as a call is concerned.
     socket.once('end', () => {
-      for (const exchange of exchanges) doors.clients?.proxy.leave(exchange);
+      for (const exchange of exchanges.all()) doors.clients?.proxy.leave(exchange);
     });
   });
   server.on('connect', (_incoming, socket) => answerRawProblem(socket as Socket, NO_CONNECT));
   server.on('clientError', (error, duplex) => {
     const socket = duplex as Socket;
-    const exchanges = [...(traffic.connections.get(socket) ?? [])];
+    const exchanges = traffic.connections.get(socket)?.all() ?? [];
     const answered = exchanges.some((exchange) => exchange.outgoing.headersSent);
     // What was answered so far still goes out; a stream is cut without its end.
     if (answered || !socket.writable) socket.destroySoon();

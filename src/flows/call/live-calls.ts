@@ -3,13 +3,14 @@
 
 import type { Amounts } from '../../core/amount.js';
 import type { DirectorySnapshot } from '../../core/directory.js';
+import { Roster } from '../../core/roster.js';
 import type { OpenHold } from '../../stores/ledger/ledger.js';
 import type { LiveCall } from './deps.js';
 
 /** As much of the beat as is needed here. */
 export interface Beats {
-  add(call: { id: string; seen(): Amounts; abort(ending: string): void }): void;
-  remove(id: string): void;
+  /** Answers how to take it out again. */
+  add(call: { id: string; seen(): Amounts; abort(ending: string): void }): () => void;
 }
 
 export interface LiveCalls {
@@ -24,39 +25,38 @@ export interface LiveCalls {
 }
 
 export function createLiveCalls(beats: Beats): LiveCalls {
-  const calls = new Map<string, LiveCall>();
-  const holding = new Set<LiveCall>();
+  const calls = new Roster<LiveCall>();
+  const holding = new Roster<LiveCall>();
   let over: string | undefined;
   return {
     open(call, held = 'held') {
-      const { id } = call;
       if (over !== undefined) call.abort('draining', over);
-      calls.set(id, call);
-      if (held === 'unheld') return () => calls.delete(id);
-      holding.add(call);
-      beats.add({
-        id,
+      const seat = calls.add(call);
+      if (held === 'unheld') return () => calls.remove(seat);
+      const holdingSeat = holding.add(call);
+      const endBeats = beats.add({
+        id: call.id,
         seen: () => call.seen(),
         abort: (ending) => call.abort('ledger_unavailable', `its hold was ${ending}`),
       });
       return () => {
-        calls.delete(id);
-        holding.delete(call);
-        beats.remove(id);
+        calls.remove(seat);
+        holding.remove(holdingSeat);
+        endBeats();
       };
     },
     endAll(reason) {
       over = reason;
-      for (const call of calls.values()) call.abort('draining', reason);
+      for (const call of calls.all()) call.abort('draining', reason);
     },
-    holds: () => [...holding].map((call) => call.hold()),
+    holds: () => holding.all().map((call) => call.hold()),
     endRevoked(snapshot) {
       if (calls.size === 0) return;
       const good = new Set<string>();
       for (const key of snapshot.keysByPublicId.values()) {
         if (key.revokedAtMs === null && key.disabledAtMs === null) good.add(key.id);
       }
-      for (const call of calls.values()) {
+      for (const call of calls.all()) {
         if (!good.has(call.keyId)) call.abort('key_revoked', 'its key was revoked');
       }
     },

@@ -4,6 +4,7 @@
 import { type Amounts, UNITS } from '../../core/amount.js';
 import type { Clock } from '../../core/clock.js';
 import type { Log } from '../../core/log.js';
+import { Roster } from '../../core/roster.js';
 import type { Ending, Ledger } from '../../stores/ledger/ledger.js';
 import type { Spool } from '../../stores/spool.js';
 import { type Repeated, repeat } from './repeat.js';
@@ -27,8 +28,8 @@ export interface LiveCall {
 }
 
 export interface Beat extends Repeated {
-  add(call: LiveCall): void;
-  remove(id: string): void;
+  /** Answers how to take it out again. */
+  add(call: LiveCall): () => void;
   /** Live calls. */
   size(): number;
   /** One beat for all, now. */
@@ -39,19 +40,19 @@ const BATCH_MAX = 64;
 
 export function createBeat(options: BeatOptions): Beat {
   const { clock, log, beatMs } = options;
-  const calls = new Map<string, Live>();
+  const calls = new Roster<Live>();
   const beat = async () => {
-    const all = [...calls.values()];
+    const all = calls.all();
     for (let at = 0; at < all.length; at += BATCH_MAX) {
-      await beatBatch(options, calls, all.slice(at, at + BATCH_MAX));
+      await beatBatch(options, all.slice(at, at + BATCH_MAX));
     }
   };
   return {
     add(call) {
-      calls.set(call.id, { call, told: undefined });
-    },
-    remove(id) {
-      calls.delete(id);
+      const live: Live = { call, told: undefined, leave: () => false };
+      const seat = calls.add(live);
+      live.leave = () => calls.remove(seat);
+      return live.leave;
     },
     size: () => calls.size,
     beat,
@@ -63,11 +64,12 @@ interface Live {
   call: LiveCall;
   /** What the spool was told last. */
   told: Amounts | undefined;
+  /** False if it has left before. */
+  leave(): boolean;
 }
 
 async function beatBatch(
   { ledger, spool, owner, leaseMs, log }: BeatOptions,
-  calls: Map<string, Live>,
   batch: readonly Live[],
 ): Promise<void> {
   const beats = batch.map((live) => ({ live, id: live.call.id, seen: live.call.seen() }));
@@ -81,10 +83,9 @@ async function beatBatch(
     beats: beats.map(({ id, seen }) => ({ id, seen })),
   });
   for (const { id, ending } of reply.gone) {
-    const live = calls.get(id);
+    const live = batch.find(({ call }) => call.id === id);
     // It may have ended by itself while the beat was under way.
-    if (!live) continue;
-    calls.delete(id);
+    if (!live?.leave()) continue;
     // Only its own gateway finalizes a call: it is being written down right now.
     if (ending === 'finalized') continue;
     log.warn({ reservationId: id, ending }, 'a running call lost its reservation and is aborted');
