@@ -13,7 +13,6 @@ import type { BrokenKind, Connection, ConnectionUser } from './upstream-connecti
 type Kind = UpstreamFailure['kind'];
 
 export class Exchange implements UpstreamCall, ConnectionUser {
-  readonly #request: UpstreamRequest;
   readonly #handler: UpstreamHandler;
   readonly #release: (reusable: boolean) => void;
   #connection: Connection | undefined;
@@ -24,23 +23,24 @@ export class Exchange implements UpstreamCall, ConnectionUser {
   /** As the answer announces; infinite where it does not. */
   #bytesMost = Number.POSITIVE_INFINITY;
   #paused = false;
+  #idleTimeoutMs = 0;
   #connectTimer: NodeJS.Timeout | undefined;
   #firstByteTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
 
-  constructor(
-    request: UpstreamRequest,
-    handler: UpstreamHandler,
-    release: (reusable: boolean) => void,
-  ) {
-    this.#request = request;
+  constructor(handler: UpstreamHandler, release: (reusable: boolean) => void) {
     this.#handler = handler;
     this.#release = release;
   }
 
-  /** Sends the request over `connection`. */
-  start(connection: Connection, address: { host: string; path: string }): void {
-    const { method, headers, body, connectTimeoutMs, firstByteTimeoutMs } = this.#request;
+  /** Sends the request over `connection`; nothing of it is kept. */
+  start(
+    connection: Connection,
+    address: { host: string; path: string },
+    request: UpstreamRequest,
+  ): void {
+    const { method, headers, body, connectTimeoutMs, firstByteTimeoutMs } = request;
+    this.#idleTimeoutMs = request.idleTimeoutMs;
     const parts = body ?? [];
     const head = writeRequestHead(method, address, headers, body === null ? null : sizeOf(parts));
     if (head === undefined) {
@@ -77,6 +77,7 @@ export class Exchange implements UpstreamCall, ConnectionUser {
   onWritten(): void {
     this.#sent = true;
     clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
     if (this.#starting) queueMicrotask(() => this.#tellSent());
     else this.#tellSent();
   }
@@ -93,7 +94,10 @@ export class Exchange implements UpstreamCall, ConnectionUser {
   }
 
   onBody(chunk: Buffer): void {
-    if (this.#bytesSeen === 0) clearTimeout(this.#firstByteTimer);
+    if (this.#bytesSeen === 0) {
+      clearTimeout(this.#firstByteTimer);
+      this.#firstByteTimer = undefined;
+    }
     this.#bytesSeen += chunk.length;
     // After the last byte the end follows in the same read: there is no wait to bound.
     if (!this.#paused && this.#bytesSeen !== this.#bytesMost) this.#armIdle();
@@ -116,8 +120,7 @@ export class Exchange implements UpstreamCall, ConnectionUser {
 
   #armIdle(): void {
     if (this.#idleTimer) this.#idleTimer.refresh();
-    else
-      this.#idleTimer = this.#timer(this.#request.idleTimeoutMs, 'idle_timeout', 'no more bytes');
+    else this.#idleTimer = this.#timer(this.#idleTimeoutMs, 'idle_timeout', 'no more bytes');
   }
 
   // A loop that was blocked fires timers before it reads what had come in time, so the deadline is

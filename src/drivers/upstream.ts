@@ -66,13 +66,13 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
       const address = addressOf(request.url);
       if (!address) return failLater(handler, `${request.url} is no http or https address`);
       const connection = take(address, request.allowPrivate);
-      const exchange = new Exchange(request, handler, (reusable) => {
+      const exchange = new Exchange(handler, (reusable) => {
         running.remove(seat);
         if (reusable) pool.keep(connection);
         else pool.drop(connection);
       });
       const seat = running.add(exchange);
-      exchange.start(connection, address);
+      exchange.start(connection, address, request);
       return exchange;
     },
     async close() {

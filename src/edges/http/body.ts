@@ -62,6 +62,9 @@ class Collector implements Waiting {
   #bytes = 0;
   #over = false;
   readonly #seat: Seat;
+  readonly #took = (chunk: Buffer): void => this.#take(chunk);
+  readonly #ended = (): void => this.#finish(this.#whole());
+  readonly #left = (): void => this.#finish(undefined);
   readonly idleMs: number;
   quietMs = 0;
 
@@ -74,11 +77,10 @@ class Collector implements Waiting {
     this.#options = options;
     this.#resolve = resolve;
     this.idleMs = options.bodyIdleMs;
-    const left = (): void => this.#finish(undefined);
-    incoming.on('data', (chunk: Buffer) => this.#take(chunk));
-    incoming.on('end', () => this.#finish(this.#whole()));
-    incoming.on('error', left);
-    incoming.on('close', left);
+    incoming.on('data', this.#took);
+    incoming.on('end', this.#ended);
+    incoming.on('error', this.#left);
+    incoming.on('close', this.#left);
     this.#seat = idleWatch.add(this);
   }
 
@@ -112,6 +114,11 @@ class Collector implements Waiting {
     if (this.#over) return;
     this.#over = true;
     idleWatch.remove(this.#seat);
+    // The request lives as long as its answer, and would keep the body with it.
+    this.#incoming.off('data', this.#took);
+    this.#incoming.off('end', this.#ended);
+    this.#incoming.off('error', this.#left);
+    this.#incoming.off('close', this.#left);
     this.#resolve(value);
   }
 }

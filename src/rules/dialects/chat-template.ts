@@ -13,7 +13,7 @@ const CREDITS_MAX = 16;
 /** Hit templates pay for learning: a stream whose events all differ is soon only parsed. */
 const CREDITS_FIRST = 4;
 /** So many events on end that fit no template, and none will. */
-const MISSES_MAX = 16;
+const MISSES_MAX = 4;
 const NONE: Template[] = [];
 const QUOTE = 34;
 const BACKSLASH = 92;
