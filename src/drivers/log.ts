@@ -1,10 +1,12 @@
 // The log: one JSON object a line for machines, one short line for people at a terminal. Whatever
 // is said, a registered secret never leaves through here: lines are searched for the values
-// themselves, so it does not matter in which field or message one was hidden.
+// themselves, so it does not matter in which field or message one was hidden. A line is put
+// together by one JSON.stringify, and lines of calls are gathered before they are written.
 
-import { destination, pino } from 'pino';
+import { destination } from 'pino';
 import { isJsonObject, parseJson } from '../core/json.js';
 import type { Log, LogFields } from '../core/log.js';
+import { realClock } from './clock.js';
 
 export interface LogOptions {
   level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -27,7 +29,13 @@ const SECRET_LENGTH_MIN = 8;
 const OWN_KEY = /sk-purser-([0-9A-Za-z]{12})-[0-9A-Za-z]{38}/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: client text must not steer a terminal
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+const LEVELS = { debug: 20, info: 30, warn: 40, error: 50, silent: 60 } as const;
 const LEVEL_NAMES: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error' };
+/** How long a line of no urgency may wait for others, and how much may. */
+const GATHER_MS = 20;
+const GATHER_CHARS = 16 * 1024;
+
+type Level = Exclude<keyof typeof LEVELS, 'silent'>;
 
 export function openLog(options: LogOptions): OpenLog {
   const secrets = new Set<string>();
@@ -39,26 +47,75 @@ export function openLog(options: LogOptions): OpenLog {
   };
   for (const secret of options.secrets ?? []) addSecret(secret);
 
-  const out = options.write ? undefined : destination({ fd: 1, sync: false });
-  const writeLine = options.write ?? ((line: string) => out?.write(line));
-  const write = (line: string) => {
-    const clean = mask(line, secrets);
-    writeLine(options.pretty ? prettyLine(clean) : clean);
+  const out = options.write ? undefined : openOut();
+  const writeLine = options.write ?? ((line: string, level: Level) => out?.write(line, level));
+  const say = (level: Level) => {
+    if (LEVELS[level] < LEVELS[options.level]) return () => {};
+    const head = `{"level":${LEVELS[level]},"time":`;
+    return (fields: LogFields, message: string) => {
+      const text = `${head}${realClock.nowMs()},${membersOf(fields)}"msg":${JSON.stringify(message)}}\n`;
+      const clean = mask(text, secrets);
+      writeLine(options.pretty ? prettyLine(clean) : clean, level);
+    };
   };
-  const writer = pino(
-    { level: options.level, base: null, serializers: { error: errorFields } },
-    { write },
-  );
-  const say = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: LogFields, text: string) =>
-    writer[level](fields, text);
   return {
     debug: say('debug'),
     info: say('info'),
     warn: say('warn'),
     error: say('error'),
     addSecret,
-    flush: () => out?.flushSync(),
+    flush: () => out?.flush(),
   };
+}
+
+/** Standard output, written beside the loop: what is wrong at once, the rest together. */
+function openOut() {
+  const out = destination({ fd: 1, sync: false });
+  let gathered = '';
+  let isDue = false;
+  const handOver = (): void => {
+    if (gathered === '') return;
+    const text = gathered;
+    gathered = '';
+    out.write(text);
+  };
+  return {
+    write(line: string, level: Level): void {
+      gathered += line;
+      if (LEVELS[level] >= LEVELS.warn || gathered.length >= GATHER_CHARS) handOver();
+      else if (!isDue) {
+        isDue = true;
+        setTimeout(() => {
+          isDue = false;
+          handOver();
+        }, GATHER_MS).unref();
+      }
+    },
+    flush(): void {
+      handOver();
+      out.flushSync();
+    },
+  };
+}
+
+/** The members of a line with a comma behind them; empty where there are none. */
+function membersOf(fields: LogFields): string {
+  let plain = fields;
+  for (const name in fields) {
+    if (fields[name] instanceof Error) plain = { ...plain, [name]: errorFields(fields[name]) };
+  }
+  const text = jsonOf(plain);
+  return text.length > 2 ? `${text.slice(1, -1)},` : '';
+}
+
+// A line that cannot be written would hide what it is about.
+function jsonOf(fields: LogFields): string {
+  try {
+    return JSON.stringify(fields);
+  } catch {
+    const readable = Object.entries(fields).map(([name, value]) => [name, String(value)]);
+    return JSON.stringify(Object.fromEntries(readable));
+  }
 }
 
 function mask(line: string, secrets: ReadonlySet<string>): string {

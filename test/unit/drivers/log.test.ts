@@ -61,3 +61,24 @@ test('a control character of a client cannot begin a line of its own', () => {
     ).toHaveLength(1);
   }
 });
+
+test('what JSON cannot say is said as text, and an error with its cause', () => {
+  const { log, lines } = logged();
+  const round: Record<string, unknown> = {};
+  round.round = round;
+  log.warn({ round, many: 2n }, 'odd');
+  log.warn({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed');
+  expect(JSON.parse(lines[0]!)).toMatchObject({ many: '2', round: '[object Object]', msg: 'odd' });
+  expect(JSON.parse(lines[1]!).err).toMatchObject({
+    message: 'outer',
+    cause: { message: 'inner' },
+  });
+});
+
+test('a level below the wanted one is not said', () => {
+  const lines: string[] = [];
+  const log = openLog({ level: 'warn', pretty: false, write: (line) => lines.push(line) });
+  log.info({}, 'quiet');
+  log.error({}, 'loud');
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['loud']);
+});
