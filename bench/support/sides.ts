@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
 import { freePort, type Server, startPostgres, startRedis } from '../../test/support/programs.js';
 import { cpuUs, type Program, pin, rssBytes, startProgram } from './processes.js';
 import { type GatewayShape, gatewayConfig, readMetric } from './purser.js';
@@ -44,6 +45,8 @@ export interface Place {
 export type Start = (place: Place) => Promise<Side | Skipped>;
 
 const HERE = import.meta.dirname;
+/** Of Node, as `npm start` gives them. */
+const START_FLAGS = packageJson.scripts.start.match(/--[\w-]+=\d+/g) ?? [];
 const PATH = '/v1/chat/completions';
 
 let count = 0;
@@ -148,7 +151,7 @@ export function purser(name: string, shape: GatewayShape = {}): Start {
     const file = join(folder, 'gateway.yaml');
     writeFileSync(file, gatewayConfig(place.upstreamPort, shape));
     const program = await startProgram(
-      [process.execPath, join(HERE, '../../dist/main.js'), 'start'],
+      [process.execPath, ...START_FLAGS, join(HERE, '../../dist/main.js'), 'start'],
       {
         ...{ core: shape.cores ?? SIDE_CORE, until: /Next:/, cwd: folder },
         env: {

@@ -6,25 +6,41 @@ const POOL_BYTES = 4096;
 const pool = Buffer.alloc(POOL_BYTES);
 let poolAt = POOL_BYTES;
 
-function take(count: number): Buffer {
+/** Where in the pool so many bytes begin that nobody has had. */
+function takeFrom(count: number): number {
   if (poolAt + count > POOL_BYTES) {
     randomFillSync(pool);
     poolAt = 0;
   }
   poolAt += count;
-  return pool.subarray(poolAt - count, poolAt);
+  return poolAt - count;
 }
+
+const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+// Written over with every id: one string is made of it, where joining pieces would make twenty.
+const text = Buffer.from('00000000-0000-7000-8000-000000000000', 'latin1');
+/** Where the pairs of digits of the ten random bytes stand. */
+const RANDOM_AT = [14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /** RFC 9562 version 7: 48 bits of milliseconds, then 74 random bits. */
 export function uuidV7(nowMs: number): string {
-  const random = take(10);
-  const time = Math.floor(nowMs).toString(16).padStart(12, '0');
-  const a = ((random[0]! & 0x0f) | 0x70).toString(16).padStart(2, '0');
-  const b = ((random[2]! & 0x3f) | 0x80).toString(16).padStart(2, '0');
-  const hex = random.toString('hex');
-  const tail = `${b}${hex.slice(6, 8)}-${hex.slice(8, 20)}`;
-  return `${time.slice(0, 8)}-${time.slice(8)}-${a}${hex.slice(2, 4)}-${tail}`;
+  let high = Math.floor(nowMs / 0x1_0000);
+  let low = Math.floor(nowMs) % 0x1_0000;
+  for (let at = 7; at >= 0; at -= 1, high = Math.floor(high / 16)) text[at] = DIGITS[high & 15]!;
+  for (let at = 12; at >= 9; at -= 1, low >>= 4) text[at] = DIGITS[low & 15]!;
+  const start = takeFrom(RANDOM_AT.length);
+  for (let i = 0; i < RANDOM_AT.length; i += 1) {
+    const at = RANDOM_AT[i]!;
+    const byte = pool[start + i]!;
+    text[at] = DIGITS[byte >> 4]!;
+    text[at + 1] = DIGITS[byte & 15]!;
+  }
+  text[14] = VERSION;
+  text[19] = DIGITS[8 | (pool[start + 2]! >> 6)]!;
+  return text.toString('latin1');
 }
+
+const VERSION = 0x37;
 
 /** The millisecond inside a UUIDv7; undefined for any other text. */
 export function uuidV7TimeMs(id: string): number | undefined {
@@ -60,5 +76,5 @@ export function toBase62(value: number, length: number): string {
 
 /** A number from 0 up to 1, without 1: jitter. */
 export function randomShare(): number {
-  return take(6).readUIntBE(0, 6) / 0x1_0000_0000_0000;
+  return pool.readUIntBE(takeFrom(6), 6) / 0x1_0000_0000_0000;
 }

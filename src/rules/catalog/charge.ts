@@ -1,5 +1,6 @@
-// Usage priced. One BigInt sum in pico-USD and one rounding, upwards, to the nano-USD: reserve,
-// finalize, rebuild and reports share it, so that they can never differ by a rounding.
+// Usage priced. One exact sum in pico-USD and one rounding, upwards, to the nano-USD: reserve,
+// finalize, rebuild and reports share it, so that they can never differ by a rounding. The sum is a
+// plain number while that is exact, which it nearly always is, and a BigInt beyond.
 
 import { assert } from '../../core/assert.js';
 import { CodedError } from '../../core/errors.js';
@@ -20,12 +21,23 @@ const ITEMS = Object.keys(NO_USAGE) as (keyof Usage)[];
 /** What `usage` costs, in nano-USD. Throws `invalid_value` where it is more than 2^53-1. */
 export function charge(price: Price, usage: Usage): NanoUsd {
   const rates = ratesAt(price, inputTokens(usage));
-  let pico = 0n;
+  let pico = 0;
   for (const item of ITEMS) {
     const quantity = usage[item];
     assert(isAmount(quantity), 'a usage holds counts only');
-    if (quantity > 0) pico += BigInt(quantity) * BigInt(picoUsdEach(price, rates, item));
+    // A product or sum that is no safe integer stays none, whatever is added to it.
+    if (quantity > 0) pico += safe(quantity * picoUsdEach(price, rates, item));
   }
+  return Number.isSafeInteger(pico) ? roundedUpSafe(pico) : bigCharge(price, rates, usage);
+}
+
+function safe(product: number): number {
+  return Number.isSafeInteger(product) ? product : Number.NaN;
+}
+
+function bigCharge(price: Price, rates: TokenPrices, usage: Usage): NanoUsd {
+  let pico = 0n;
+  for (const item of ITEMS) pico += BigInt(usage[item]) * bigPicoEach(price, rates, item);
   return roundedUp(pico);
 }
 
@@ -45,7 +57,7 @@ export function chargeItems(price: Price, usage: Usage): ChargeItem[] {
   return ITEMS.filter((item) => usage[item] > 0).map((item) => ({
     item,
     quantity: usage[item],
-    picoUsdEach: BigInt(picoUsdEach(price, rates, item)),
+    picoUsdEach: bigPicoEach(price, rates, item),
   }));
 }
 
@@ -71,14 +83,22 @@ export function chargeBound(
   options: BoundOptions = {},
 ): NanoUsd {
   for (const count of [inputTokensMax, outputTokensMax, choices]) {
-    assert(isAmount(count), `no count to bound a charge by: ${count}`);
+    // The message of an assertion would be made for every count that is right.
+    if (!isAmount(count)) assert(false, `no count to bound a charge by: ${count}`);
   }
-  let [input, output] = [0, 0];
-  const reachable = (price.tiers ?? []).filter((tier) => tier.aboveInputTokens < inputTokensMax);
-  for (const rates of [price, ...reachable]) {
-    input = Math.max(input, dearestInput(rates, options));
-    output = Math.max(output, dearestOutput(rates, options));
+  let input = dearestInput(price, options);
+  let output = dearestOutput(price, options);
+  for (const tier of price.tiers ?? []) {
+    if (tier.aboveInputTokens >= inputTokensMax) continue;
+    input = Math.max(input, dearestInput(tier, options));
+    output = Math.max(output, dearestOutput(tier, options));
   }
+  const pico =
+    safe(inputTokensMax * input) +
+    safe(safe(outputTokensMax * choices) * output) +
+    safe((price.feeRequestNanoUsd ?? 0) * 1000) +
+    safe((price.feeWebSearchNanoUsd ?? 0) * 1000 * (options.webSearches ?? 0));
+  if (Number.isSafeInteger(pico)) return roundedUpSafe(pico);
   const tokens =
     BigInt(inputTokensMax) * BigInt(input) +
     BigInt(outputTokensMax) * BigInt(choices) * BigInt(output);
@@ -95,10 +115,17 @@ export function ratesAt(price: Price, input: number): TokenPrices {
   return rates;
 }
 
-function picoUsdEach(price: Price, rates: TokenPrices, item: keyof Usage): number | bigint {
+// A fee may be beyond the safe integers in pico-USD; `safe` finds that out.
+function picoUsdEach(price: Price, rates: TokenPrices, item: keyof Usage): number {
+  if (item === 'requests') return (price.feeRequestNanoUsd ?? 0) * 1000;
+  if (item === 'webSearches') return (price.feeWebSearchNanoUsd ?? 0) * 1000;
+  return rates[item] ?? fallback(rates, item);
+}
+
+function bigPicoEach(price: Price, rates: TokenPrices, item: keyof Usage): bigint {
   if (item === 'requests') return feePico(price.feeRequestNanoUsd);
   if (item === 'webSearches') return feePico(price.feeWebSearchNanoUsd);
-  return rates[item] ?? fallback(rates, item);
+  return BigInt(rates[item] ?? fallback(rates, item));
 }
 
 function feePico(nano = 0): bigint {
@@ -121,6 +148,11 @@ function dearestInput(rates: TokenPrices, options: BoundOptions): number {
 function dearestOutput(rates: TokenPrices, options: BoundOptions): number {
   const audio = options.audio === true ? (rates.audioOutput ?? 0) : 0;
   return Math.max(rates.output, rates.reasoning ?? 0, audio);
+}
+
+function roundedUpSafe(pico: number): NanoUsd {
+  const rest = pico % 1000;
+  return (pico - rest) / 1000 + (rest > 0 ? 1 : 0);
 }
 
 function roundedUp(pico: bigint): NanoUsd {

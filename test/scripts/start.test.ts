@@ -1,0 +1,14 @@
+// Whoever starts the gateway starts Node alike, or its figures would hold for some only.
+
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const flagsIn = (text: string) => text.match(/--(?:min|max)-semi-space-size=\d+/g);
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+test('`npm start`, the image and the command `purser` give Node the same flags', () => {
+  const flags = flagsIn(JSON.parse(read('package.json')).scripts.start);
+  expect(flags).toHaveLength(2);
+  expect(flagsIn(read('Dockerfile'))).toEqual(flags);
+  expect(flagsIn(read('scripts/purser.mjs'))).toEqual(flags);
+});
