@@ -53,7 +53,8 @@ export function openLog(options: LogOptions): OpenLog {
     if (LEVELS[level] < LEVELS[options.level]) return () => {};
     const head = `{"level":${LEVELS[level]},"time":`;
     return (fields: LogFields, message: string) => {
-      const text = `${head}${realClock.nowMs()},${membersOf(fields)}"msg":${JSON.stringify(message)}}\n`;
+      const members = `${realClock.nowMs()},${membersOf(fields)}"msg":${JSON.stringify(message)}`;
+      const text = `${head}${members}}\n`;
       const clean = mask(text, secrets);
       writeLine(options.pretty ? prettyLine(clean) : clean, level);
     };
