@@ -41,8 +41,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   neighbour: {
     title: 'Another caller meanwhile',
-    about: '200 small calls a second, by themselves and beside long prompts of somebody else.',
-    seconds: 50,
+    about:
+      '200 small calls a second, by themselves and beside long prompts of somebody else; the last row is the machine and the load by themselves.',
+    seconds: 150,
     slow: true,
     run: async (bench) => (await import('./conversation-http.js')).neighbour(bench),
   },

@@ -52,7 +52,7 @@ static size_t request_length, marks[MARKS_MAX], marks_count;
 
 static struct conn *conns;
 static int *idle, idle_count, poll_fd, timer_fd, in_flight;
-static struct list latencies, firsts, delays;
+static struct list latencies, lates, firsts, delays;
 static uint64_t begin_us, end_us, count_us, next_request, completed, completed_late, failures, streaming, unique;
 static int64_t counted_events;
 static volatile sig_atomic_t stopped;
@@ -132,6 +132,7 @@ static void start(struct conn *conn, uint64_t intended) {
   }
   conn->intended = intended;
   conn->started = now_us();
+  add(&lates, conn->started - intended);
   conn->sent = conn->head_length = 0;
   conn->status = conn->matched = conn->seen = 0;
   conn->state = SENDING;
@@ -456,6 +457,7 @@ int main(int count, char **values) {
   printf("{\"requests\":%llu,\"failures\":%llu,\"perSecond\":%.3f,", (unsigned long long)(completed + completed_late),
          (unsigned long long)failures, (double)completed / elapsed);
   print_list("latency", &latencies);
+  print_list("late", &lates);
   print_list("first", &firsts);
   print_list("delay", &delays);
   printf("\"streams\":%zu,\"chunks\":%lld,\"chunksPerSecond\":%.1f,\"cpuUs\":%.0f,\"seconds\":%.3f}\n", firsts.count,

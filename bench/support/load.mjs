@@ -22,7 +22,7 @@ for (
   marks.push(at);
 }
 
-const [latencies, firsts, delays] = [[], [], []];
+const [latencies, lates, firsts, delays] = [[], [], [], []];
 const idle = [];
 let [failures, completed, streaming, sent, chunks] = [0, 0, 0, 0, 0];
 let unique = Math.floor(performance.timeOrigin * 1000);
@@ -86,6 +86,7 @@ function sendDue() {
 
 function start(conn, intendedMs) {
   for (const mark of marks) conn.own.write(String(++unique).padStart(16, '0'), mark, 'latin1');
+  lates.push((performance.now() - intendedMs) * 1000);
   Object.assign(conn, { intendedMs, busy: true, seen: false, held: Buffer.alloc(0) });
   conn.socket.write(conn.own);
 }
@@ -161,7 +162,8 @@ const { user, system } = process.cpuUsage();
 process.stdout.write(
   `${JSON.stringify({
     ...{ requests: latencies.length, failures, perSecond: completed / elapsedS },
-    ...{ ...print('latency', latencies), ...print('first', firsts), ...print('delay', delays) },
+    ...{ ...print('latency', latencies), ...print('late', lates) },
+    ...{ ...print('first', firsts), ...print('delay', delays) },
     ...{ streams: firsts.length, chunks, chunksPerSecond: chunks / (elapsedS - number('warm', 0)) },
     ...{ cpuUs: user + system, seconds: elapsedS },
   })}\n`,

@@ -24,6 +24,8 @@ export interface Load {
   latencyP50Us: number;
   latencyP99Us: number;
   latencyMostUs: number;
+  /** How late the load itself sent a request that was due: part of its latency. */
+  lateP99Us: number;
   /** From the request to the first event. */
   firstP50Us: number;
   firstP99Us: number;
