@@ -1,5 +1,5 @@
 // All doors of the gateway. Hono only routes: paths are matched as they came, undecoded, and every
-// handler writes to Node's own response. A path that is not in this table is 404, a method that is
+// door answers through its exchange. A path that is not in this table is 404, a method that is
 // not is 405; nothing is ever passed on unknown.
 
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
@@ -32,7 +32,11 @@ export interface Doors {
 export interface App {
   /** Answers the request; resolves when its door has done its work. */
   dispatch(exchange: Exchange): void | Promise<void>;
+  /** The doors of nearly all traffic, by their path; all of them take POST alone. */
+  readonly hot: HotDoors;
 }
+
+export type HotDoors = ReadonlyMap<string, (exchange: Exchange) => Promise<void>>;
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
 // Hono wants something handed back; what the client gets was written before.
@@ -51,10 +55,10 @@ export function createApp(doors: Doors): App {
   if (doors.operators) addOperatorDoors(add, doors.operators);
   for (const [method, path, door] of doors.more ?? []) add(method, path, door);
   app.notFound((context) => {
-    const { path, incoming } = context.env;
+    const { path, method: asked } = context.env;
     const found = METHODS.filter((method) => app.router.match(method, path)[0].length > 0);
     const allowed = found.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-    if (incoming.method === 'OPTIONS' && (allowed.length > 0 || path === '*')) {
+    if (asked === 'OPTIONS' && (allowed.length > 0 || path === '*')) {
       answerText(context.env, 204, '', { allow: [...allowed, 'OPTIONS'].join(', ') });
     } else answerProblem(context.env, allowed.length > 0 ? wrongMethod(allowed) : unknown(path));
     return WRITTEN;
@@ -64,13 +68,13 @@ export function createApp(doors: Doors): App {
   });
   const hot = hotDoors(doors.clients?.proxy);
   return {
+    hot,
     dispatch(exchange) {
-      const { incoming } = exchange;
-      const direct = incoming.method === 'POST' ? hot.get(exchange.path) : undefined;
+      const direct = exchange.method === 'POST' ? hot.get(exchange.path) : undefined;
       if (direct) return direct(exchange);
       // Node leaves the body of an answer to HEAD out by itself.
-      const method = incoming.method === 'HEAD' ? 'GET' : incoming.method;
-      const request = { method, url: `http://purser${incoming.url}` } as unknown as Request;
+      const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
+      const request = { method, url: `http://purser${exchange.url}` } as unknown as Request;
       const done = app.fetch(request, exchange);
       return done instanceof Promise ? done.then(() => undefined) : undefined;
     },
@@ -89,7 +93,7 @@ const CALL_DOORS: readonly (readonly [string, Operation])[] = [
 const PREFIXES = ['/v1', '/openai/v1', ''];
 
 // The doors of nearly all traffic are found by their path alone, before any routing.
-function hotDoors(proxy: CallDoor | undefined): Map<string, (exchange: Exchange) => Promise<void>> {
+function hotDoors(proxy: CallDoor | undefined): HotDoors {
   const hot = new Map<string, (exchange: Exchange) => Promise<void>>();
   if (!proxy) return hot;
   for (const prefix of PREFIXES) {

@@ -4,59 +4,41 @@
 import type { IncomingMessage } from 'node:http';
 import { type Refused, refuse } from '../../core/errors.js';
 import type { Seat } from '../../core/roster.js';
-import { type Exchange, hasBody } from './exchange.js';
+import type { Body, BodyOptions } from './exchange.js';
+import type { Said } from './headers.js';
 import { IdleWatch, type Waiting } from './idle-watch.js';
 
-export interface BodyOptions {
-  bodyBytesMax: number;
-  /** The longest wait for the next bytes. */
-  bodyIdleMs: number;
-}
+/** Looks after all bodies that are being read, whoever reads them. */
+export const bodyWatch = new IdleWatch();
 
-const idleWatch = new IdleWatch();
-const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
-
-/** The bytes, or why they are not taken; undefined if the client left meanwhile. */
-export function readBody(
-  exchange: Exchange,
-  options: BodyOptions,
-): Promise<Buffer | Refused | undefined> {
-  const { incoming } = exchange;
-  const problem = refuseBody(incoming, options.bodyBytesMax);
-  if (problem) return Promise.resolve(problem);
-  if (exchange.awaitsContinue) {
-    exchange.awaitsContinue = false;
-    exchange.outgoing.writeContinue();
-  }
-  return collect(incoming, options);
-}
-
-function refuseBody(incoming: IncomingMessage, bytesMax: number): Refused | undefined {
-  const { headers } = incoming;
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    return refuse('unsupported_content_encoding', 'Send the body as it is, not compressed.', {
-      headers: { 'accept-encoding': 'identity' },
-    });
-  }
-  if (!JSON_TYPE.test(headers['content-type'] ?? '')) {
-    return refuse('unsupported_media_type', 'Send the body with "Content-Type: application/json".');
-  }
-  const announced = Number(headers['content-length'] ?? 0);
-  return hasBody(incoming) && announced > bytesMax ? tooLarge(bytesMax) : undefined;
-}
-
-function collect(
+/** Why the body is not taken, as far as the headers tell. */
+export function refuseBody(
   incoming: IncomingMessage,
+  said: Said,
   options: BodyOptions,
-): Promise<Buffer | Refused | undefined> {
+): Refused | undefined {
+  if (said.bodyRefused) return said.bodyRefused;
+  const announced = Number(incoming.headers['content-length'] ?? 0);
+  const over = hasBody(incoming) && announced > options.bodyBytesMax;
+  return over ? tooLarge(options.bodyBytesMax) : undefined;
+}
+
+/** Whether the request announces a body. */
+export function hasBody(incoming: IncomingMessage): boolean {
+  const { headers } = incoming;
+  if (headers['transfer-encoding'] !== undefined) return true;
+  const length = headers['content-length'];
+  return length !== undefined && length !== '0';
+}
+
+export function collectBody(incoming: IncomingMessage, options: BodyOptions): Promise<Body> {
   return new Promise((resolve) => new Collector(incoming, options, resolve));
 }
 
 class Collector implements Waiting {
   readonly #incoming: IncomingMessage;
   readonly #options: BodyOptions;
-  readonly #resolve: (value: Buffer | Refused | undefined) => void;
+  readonly #resolve: (value: Body) => void;
   #first: Buffer | undefined;
   #rest: Buffer[] | undefined;
   #bytes = 0;
@@ -68,11 +50,7 @@ class Collector implements Waiting {
   readonly idleMs: number;
   quietMs = 0;
 
-  constructor(
-    incoming: IncomingMessage,
-    options: BodyOptions,
-    resolve: (value: Buffer | Refused | undefined) => void,
-  ) {
+  constructor(incoming: IncomingMessage, options: BodyOptions, resolve: (value: Body) => void) {
     this.#incoming = incoming;
     this.#options = options;
     this.#resolve = resolve;
@@ -81,11 +59,11 @@ class Collector implements Waiting {
     incoming.on('end', this.#ended);
     incoming.on('error', this.#left);
     incoming.on('close', this.#left);
-    this.#seat = idleWatch.add(this);
+    this.#seat = bodyWatch.add(this);
   }
 
   onIdle(): void {
-    this.#finish(refuse('request_timeout', 'The body did not arrive in time.'));
+    this.#finish(bodyLate());
     this.#incoming.pause();
   }
 
@@ -110,10 +88,10 @@ class Collector implements Waiting {
     return this.#first ?? Buffer.alloc(0);
   }
 
-  #finish(value: Buffer | Refused | undefined): void {
+  #finish(value: Body): void {
     if (this.#over) return;
     this.#over = true;
-    idleWatch.remove(this.#seat);
+    bodyWatch.remove(this.#seat);
     // The request lives as long as its answer, and would keep the body with it.
     this.#incoming.off('data', this.#took);
     this.#incoming.off('end', this.#ended);
@@ -123,6 +101,10 @@ class Collector implements Waiting {
   }
 }
 
-function tooLarge(bytesMax: number): Refused {
+export function bodyLate(): Refused {
+  return refuse('request_timeout', 'The body did not arrive in time.');
+}
+
+export function tooLarge(bytesMax: number): Refused {
   return refuse('body_too_large', `The body is larger than ${bytesMax} bytes.`);
 }

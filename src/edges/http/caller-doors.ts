@@ -7,7 +7,6 @@ import { available } from '../../core/envelope.js';
 import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
 import { formatUsd } from '../../core/money.js';
 import { answerJson, answerProblem, type Exchange } from './exchange.js';
-import { claimsOf, credentialOf } from './headers.js';
 
 export interface ModelCard {
   id: string;
@@ -39,10 +38,8 @@ export interface CallerDoors {
 
 export function createCallerDoors(deps: CallerDoorsDeps): CallerDoors {
   const identify = (exchange: Exchange): Caller | undefined => {
-    const credential = credentialOf(exchange.incoming);
-    const caller = isRefused(credential)
-      ? credential
-      : deps.authenticate({ credential, claims: claimsOf(exchange.incoming.headers, undefined) });
+    const { credential, claims } = exchange.said;
+    const caller = isRefused(credential) ? credential : deps.authenticate({ credential, claims });
     if (!isRefused(caller)) return caller;
     answerProblem(exchange, caller.refused);
     return undefined;

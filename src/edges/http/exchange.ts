@@ -1,31 +1,52 @@
-// One request and its answer, as every door gets them, and the ways to answer that are not a
-// stream: JSON, plain text, and the error envelope. An answer to a request whose body was not read
-// is sent whole and the connection closed gently, or the reader would lose it to a reset.
+// One request and its answer, as every door gets them, whoever read it from its connection: Node's
+// server or the lane. And the ways to answer that are not a stream: JSON, text, the error envelope.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../core/call.js';
-import { ERROR_CODES, type Problem } from '../../core/errors.js';
+import { ERROR_CODES, type Problem, type Refused, refuse } from '../../core/errors.js';
+import type { Log } from '../../core/log.js';
+import type { Sink } from '../../core/sink.js';
 import { problemJson } from '../../rules/dialects/problem-json.js';
+import type { Said } from './headers.js';
+
+export interface BodyOptions {
+  bodyBytesMax: number;
+  /** The longest wait for the next bytes. */
+  bodyIdleMs: number;
+}
+
+/** The bytes of a body, or why they are not taken; undefined if the client left meanwhile. */
+export type Body = Buffer | Refused | undefined;
 
 export interface Exchange {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-  /** The request target up to the query, as it came: nothing is decoded or folded. */
+  readonly method: string;
+  /** The request target as it came: nothing is decoded or folded. */
+  readonly url: string;
+  /** The request target up to the query. */
   readonly path: string;
   readonly requestId: string;
   readonly arrivedMs: number;
-  /** The client waits for `100 Continue` before it sends its body. */
-  awaitsContinue: boolean;
-  /** Whether this gateway takes no new calls any more. */
-  readonly draining: () => boolean;
+  /** What its headers say. */
+  readonly said: Said;
+  /** Whether an answer has begun, or can reach nobody any more. */
+  readonly answered: boolean;
   /** The wire format of the door, in which its errors are told; chat completions if unset. */
-  operation?: Operation;
-  /** Told that the reader has left, while a call is under way. */
-  sink?: { leave(): void } | undefined;
+  operation: Operation | undefined;
+  /** Whether this gateway takes no new calls any more. */
+  draining(): boolean;
+  /** Reads the body, once; at once where all of it is there already. */
+  readBody(options: BodyOptions): Body | Promise<Body>;
+  /**
+   * Answers with head and body at once. If the body of the request was not read, the connection is
+   * closed after it, gently, or the reader would lose the answer to a reset.
+   */
+  answer(status: number, headers: Record<string, string>, body: string | Buffer): void;
+  /** Where an answer of any length goes; asked for once. */
+  sink(): Sink;
+  /** The client has left: a call that runs for it ends. */
+  leave(): void;
+  /** Breaks the connection. */
+  destroy(): void;
 }
-
-const LINGER_BYTES_MAX = 64 * 1024;
-const LINGER_MS = 1_000;
 
 export function answerJson(
   exchange: Exchange,
@@ -48,54 +69,18 @@ export function answerProblem(exchange: Exchange, problem: Problem): void {
 export function answerText(
   exchange: Exchange,
   status: number,
-  text: string,
+  body: string | Buffer,
   headers: Record<string, string>,
 ): void {
-  const { incoming, outgoing } = exchange;
-  if (outgoing.headersSent || outgoing.destroyed) return;
-  const unread = hasBody(incoming) && !incoming.complete;
-  const all: Record<string, string> = {
-    'x-request-id': exchange.requestId,
-    ...headers,
-  };
-  if (status !== 204) all['content-length'] = String(Buffer.byteLength(text));
-  if (unread || exchange.draining()) all.connection = 'close';
-  outgoing.on('error', () => incoming.destroy());
-  outgoing.writeHead(status, all);
-  if (!unread) {
-    outgoing.end(text);
-    return;
-  }
-  outgoing.write(text);
-  linger(incoming, () => outgoing.end());
+  if (exchange.answered) return;
+  const all: Record<string, string> = { 'x-request-id': exchange.requestId, ...headers };
+  if (status !== 204) all['content-length'] = String(Buffer.byteLength(body));
+  exchange.answer(status, all, body);
 }
 
-/** Whether the request announces a body. */
-export function hasBody(incoming: IncomingMessage): boolean {
-  const { headers } = incoming;
-  if (headers['transfer-encoding'] !== undefined) return true;
-  const length = headers['content-length'];
-  return length !== undefined && length !== '0';
-}
-
-// Reads on a little, so that what the client is still sending does not turn the close into a reset
-// that would take our answer with it.
-function linger(incoming: IncomingMessage, close: () => void): void {
-  let bytes = 0;
-  let closed = false;
-  const finish = (): void => {
-    if (closed) return;
-    closed = true;
-    clearTimeout(timer);
-    close();
-  };
-  const timer = setTimeout(finish, LINGER_MS).unref();
-  incoming.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > LINGER_BYTES_MAX) finish();
-  });
-  incoming.on('end', finish);
-  incoming.on('close', finish);
-  incoming.on('error', finish);
-  incoming.resume();
+/** What a door threw is a bug: it is told to the log, and to the client as little as possible. */
+export function fail(exchange: Exchange, error: unknown, log: Log): void {
+  log.error({ requestId: exchange.requestId, error }, 'a request failed inside the gateway');
+  if (exchange.answered) exchange.destroy();
+  else answerProblem(exchange, refuse('internal_error', 'The gateway failed.').refused);
 }

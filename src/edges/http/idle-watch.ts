@@ -20,10 +20,10 @@ export class IdleWatch {
   #timer: NodeJS.Timeout | undefined;
   #lookMs = Number.POSITIVE_INFINITY;
 
-  /** Answers its seat, to be given back with `remove`. */
-  add(waiting: Waiting): Seat {
+  /** Answers its seat, to be given back with `remove`. `idleMsMin`: its shortest wait of all. */
+  add(waiting: Waiting, idleMsMin: number = waiting.idleMs): Seat {
     const seat = this.#waiting.add(waiting);
-    const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, waiting.idleMs / 8));
+    const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, idleMsMin / 8));
     if (lookMs >= this.#lookMs) return seat;
     this.#lookMs = lookMs;
     clearInterval(this.#timer);

@@ -5,8 +5,7 @@ import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { KeptResponse, KeptResponseRequest } from '../../flows/call/kept-response.js';
 import { isAnswerId } from '../../rules/dialects/answer-id.js';
-import { answerProblem, type Exchange } from './exchange.js';
-import { credentialOf } from './headers.js';
+import { answerProblem, answerText, type Exchange } from './exchange.js';
 
 export interface KeptResponseDoorDeps {
   log: Log;
@@ -29,26 +28,23 @@ export function createKeptResponseDoor(deps: KeptResponseDoorDeps): KeptResponse
     exchange.operation = 'responses';
     const answer = await ask(deps, exchange, method, id);
     if (isRefused(answer)) return answerProblem(exchange, answer.refused);
-    const { outgoing, requestId } = exchange;
-    if (outgoing.headersSent || outgoing.destroyed) return;
-    const length = { 'content-length': String(answer.body.length) };
-    outgoing.writeHead(answer.status, { ...answer.headers, 'x-request-id': requestId, ...length });
-    outgoing.end(answer.body);
+    const headers = { ...answer.headers, 'x-request-id': exchange.requestId };
+    answerText(exchange, answer.status, answer.body, headers);
   };
 }
 
 async function ask(
   deps: KeptResponseDoorDeps,
-  { incoming, requestId }: Exchange,
+  { said, url, requestId }: Exchange,
   method: 'GET' | 'DELETE',
   id: string,
 ): Promise<KeptResponse | Refused> {
-  const credential = credentialOf(incoming);
+  const { credential } = said;
   if (isRefused(credential)) return credential;
   const caller = deps.authenticate({ credential, claims: {} });
   if (isRefused(caller)) return caller;
   if (!isAnswerId(id)) return refuse('not_found', 'That is no id of a response.', { param: 'id' });
-  const query = queryOf(incoming.url ?? '');
+  const query = queryOf(url);
   if (isRefused(query)) return query;
   try {
     return await deps.serve({ keyId: caller.keyId, id, method, query });

@@ -5,7 +5,11 @@ import { setImmediate } from 'node:timers/promises';
 
 const LARGE_BYTES = 65_536;
 
+export function isLarge(raw: Buffer): boolean {
+  return raw.length > LARGE_BYTES;
+}
+
 /** Wait for it between two steps; undefined where the body is small. */
 export function breathe(raw: Buffer): Promise<void> | undefined {
-  return raw.length > LARGE_BYTES ? setImmediate() : undefined;
+  return isLarge(raw) ? setImmediate() : undefined;
 }

@@ -6,11 +6,9 @@ import type { Call, CallBody, Caller, Operation } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
-import { type BodyOptions, readBody } from './body.js';
-import { answerProblem, type Exchange } from './exchange.js';
-import { claimsOf, credentialOf, idempotencyKeyOf, maxCostOf, passHeadersOf } from './headers.js';
-import { breathe } from './large-body.js';
-import { createSink } from './sink.js';
+import { answerProblem, type Body, type BodyOptions, type Exchange } from './exchange.js';
+import { claimsWith } from './headers.js';
+import { breathe, isLarge } from './large-body.js';
 
 export interface ProxyDeps {
   clock: Clock;
@@ -31,8 +29,6 @@ export interface CallDoor {
   /** Resolves when the call is over, whatever came of it. */
   call(exchange: Exchange, operation: Operation): Promise<void>;
   callsOpen(): number;
-  /** The connection's reader has left: its calls end. */
-  leave(exchange: Exchange): void;
 }
 
 export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
@@ -40,22 +36,17 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
   let open = 0;
 
   const run = async (exchange: Exchange, operation: Operation): Promise<Refused | undefined> => {
-    const read = await readCall(exchange, operation, deps, options);
-    if (read === undefined || isRefused(read)) return read;
-    const { incoming, outgoing, requestId } = exchange;
-    const sink = createSink(outgoing, requestId, exchange.draining);
-    if (incoming.socket.destroyed || incoming.socket.readableEnded) sink.leave();
-    const twin = read.idempotencyKey && `${read.credential}\n${read.idempotencyKey}`;
-    if (twin !== undefined) {
-      if (twins.has(twin)) return refuse('idempotency_in_progress', TWIN);
-      twins.add(twin);
-    }
-    exchange.sink = sink;
+    const reading = readCall(exchange, operation, deps, options);
+    const call = reading instanceof Promise ? await reading : reading;
+    if (call === undefined || isRefused(call)) return call;
+    if (call.idempotencyKey === undefined) return deps.handle(call);
+    const twin = `${call.credential}\n${call.idempotencyKey}`;
+    if (twins.has(twin)) return refuse('idempotency_in_progress', TWIN);
+    twins.add(twin);
     try {
-      return await deps.handle({ ...read, sink });
+      return await deps.handle(call);
     } finally {
-      exchange.sink = undefined;
-      if (twin !== undefined) twins.delete(twin);
+      twins.delete(twin);
     }
   };
   return {
@@ -78,51 +69,75 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
       }
     },
     callsOpen: () => open,
-    leave: (exchange) => exchange.sink?.leave(),
   };
 }
 
-/** A call as its door reads it, without its answer; undefined if the client left. */
-export async function readCall(
+type Read = Call | Refused | undefined;
+type Reads = Pick<ProxyDeps, 'authenticate' | 'readCall'>;
+
+/** A call as its door reads it; undefined if the client left. */
+export function readCall(
   exchange: Exchange,
   operation: Operation,
-  deps: Pick<ProxyDeps, 'authenticate' | 'readCall'>,
+  deps: Reads,
   options: ProxyOptions,
-): Promise<Omit<Call, 'sink'> | Refused | undefined> {
-  const { incoming, requestId, arrivedMs } = exchange;
-  const { headers } = incoming;
-  const credential = credentialOf(incoming);
+): Read | Promise<Read> {
+  const { credential, idempotencyKey, maxCostNanoUsd } = exchange.said;
   if (isRefused(credential)) return credential;
   const caller = deps.authenticate({ credential, claims: {} });
   if (isRefused(caller)) return caller;
-  const idempotencyKey = idempotencyKeyOf(headers);
   if (isRefused(idempotencyKey)) return idempotencyKey;
-  const maxCostNanoUsd = maxCostOf(headers);
   if (isRefused(maxCostNanoUsd)) return maxCostNanoUsd;
-  const raw = await readBody(exchange, options);
+  const raw = exchange.readBody(options);
+  if (raw instanceof Promise || (Buffer.isBuffer(raw) && isLarge(raw))) {
+    return readLate(exchange, operation, deps, caller, raw);
+  }
+  if (raw === undefined || isRefused(raw)) return raw;
+  const body = deps.readCall(operation, raw, caller);
+  return isRefused(body) ? body : callOf(exchange, operation, caller, body);
+}
+
+async function readLate(
+  exchange: Exchange,
+  operation: Operation,
+  deps: Reads,
+  caller: Caller,
+  reading: Body | Promise<Body>,
+): Promise<Read> {
+  const raw = await reading;
   if (raw === undefined || isRefused(raw)) return raw;
   const rest = breathe(raw);
   if (rest) await rest;
   const body = deps.readCall(operation, raw, caller);
   if (isRefused(body)) return body;
   if (rest) await breathe(raw);
-  return {
+  return callOf(exchange, operation, caller, body);
+}
+
+function callOf(exchange: Exchange, operation: Operation, known: Caller, body: CallBody): Call {
+  const { said } = exchange;
+  const own = DEFAULT_HEADERS[operation];
+  const call: Call = {
     operation,
-    requestId,
-    arrivedMs,
-    credential,
-    known: caller,
-    claims: claimsOf(headers, body.endUser),
-    ...(maxCostNanoUsd !== undefined && { maxCostNanoUsd }),
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
-    passHeaders: { ...DEFAULT_HEADERS[operation], ...passHeadersOf(headers) },
+    requestId: exchange.requestId,
+    arrivedMs: exchange.arrivedMs,
+    // Refused ones have not come this far.
+    credential: said.credential as string,
+    known,
+    claims: claimsWith(said.claims, body.endUser),
+    passHeaders: own ? { ...own, ...said.passHeaders } : said.passHeaders,
     body,
+    sink: exchange.sink(),
   };
+  const { maxCostNanoUsd, idempotencyKey } = said;
+  if (typeof maxCostNanoUsd === 'number') call.maxCostNanoUsd = maxCostNanoUsd;
+  if (typeof idempotencyKey === 'string') call.idempotencyKey = idempotencyKey;
+  return call;
 }
 
 function answerFailure(exchange: Exchange, error: unknown, log: Log): void {
   log.error({ requestId: exchange.requestId, error }, 'a call failed inside the gateway');
-  if (exchange.outgoing.headersSent) exchange.outgoing.destroy();
+  if (exchange.answered) exchange.destroy();
   else answerProblem(exchange, FAILED);
 }
 

@@ -10,7 +10,6 @@ import type { EnvelopeState } from './caller-doors.js';
 import { budgetJson } from './caller-doors.js';
 import { answerJson, answerProblem, type Exchange } from './exchange.js';
 import { type ProxyDeps, type ProxyOptions, readCall } from './proxy.js';
-import { createSink } from './sink.js';
 
 export interface QuoteDeps extends Omit<ProxyDeps, 'handle'> {
   quote(call: Call): Promise<Quote | Refused>;
@@ -25,8 +24,7 @@ export function createQuoteDoor(deps: QuoteDeps, options: ProxyOptions): QuoteDo
     const read = await readCall(exchange, 'chat', deps, options);
     if (read === undefined) return;
     if (isRefused(read)) return answerProblem(exchange, read.refused);
-    const sink = createSink(exchange.outgoing, exchange.requestId, () => false);
-    const quote = await deps.quote({ ...read, sink });
+    const quote = await deps.quote(read);
     if (isRefused(quote)) return answerProblem(exchange, quote.refused);
     answerJson(exchange, 200, quoteJson(quote, deps.states(quote)));
   };

@@ -5,10 +5,8 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Sink } from '../../core/sink.js';
-
-const FLUSH_MS = 5_000;
-/** A longer chunk is dearer to copy than to write in three parts. Its size has four digits. */
-const FRAMED_BYTES_MAX = 16 * 1024;
+import { FRAMED_BYTES_MAX, framed } from './chunk.js';
+import { cut } from './cut.js';
 
 export interface NodeSink extends Sink {
   /** The connection has ended, or its sending half has. */
@@ -74,7 +72,7 @@ class ResponseSink implements NodeSink {
     if (this.#ended) return;
     this.#ended = true;
     this.#writeHead();
-    cut(this.outgoing);
+    if (this.outgoing.socket) cut(this.outgoing.socket);
   }
 
   onDrain(callback: () => void): void {
@@ -117,37 +115,6 @@ function flattenHead(outgoing: ServerResponse & { _header?: string }): void {
   outgoing._header?.charCodeAt(0);
 }
 
-const CR = 13;
-const LF = 10;
-const HEX = Buffer.from('0123456789abcdef');
-
-function framed(bytes: Uint8Array): Buffer {
-  const { length } = bytes;
-  let at = length < 0x10 ? 1 : length < 0x100 ? 2 : length < 0x1000 ? 3 : 4;
-  const frame = Buffer.allocUnsafe(at + length + 4);
-  for (let digit = at - 1, rest = length; digit >= 0; digit -= 1, rest >>= 4) {
-    frame[digit] = HEX[rest & 15]!;
-  }
-  frame[at] = CR;
-  frame[at + 1] = LF;
-  at += 2;
-  frame.set(bytes, at);
-  at += length;
-  frame[at] = CR;
-  frame[at + 1] = LF;
-  return frame;
-}
-
 function flushHead(sink: ResponseSink): void {
   sink.flush();
-}
-
-// What was written still goes out, the end of the answer does not: the reader sees a broken
-// transfer. A reader that takes nothing is not waited for.
-function cut(outgoing: ServerResponse): void {
-  const { socket } = outgoing;
-  if (!socket || socket.destroyed) return;
-  const timer = setTimeout(() => socket.destroy(), FLUSH_MS).unref();
-  socket.once('close', () => clearTimeout(timer));
-  socket.destroySoon();
 }

@@ -8,7 +8,6 @@ import { isUnreachable, type Queryable, sqlState } from '../../../drivers/databa
 import type { Actor } from '../../../flows/admin/change.js';
 import type { Door, Method } from '../app.js';
 import { answerJson, answerProblem, answerText, type Exchange } from '../exchange.js';
-import { credentialOf } from '../headers.js';
 import type { AdminRoute, Answer } from './doors.js';
 import { doOnce } from './once.js';
 
@@ -83,7 +82,7 @@ function send(exchange: Exchange, { status, body, csv, replayed }: Answer): void
 }
 
 function authorize(exchange: Exchange, auth: AdminAuth, kind: AdminRoute['kind']): Actor | Refused {
-  const credential = credentialOf(exchange.incoming);
+  const { credential } = exchange.said;
   if (isRefused(credential)) return credential;
   const row = auth.verify(credential);
   if (isRefused(row)) return row;

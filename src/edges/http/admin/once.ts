@@ -2,16 +2,14 @@
 // and nothing is done a second time.
 
 import { createHash } from 'node:crypto';
-import { isRefused, type Refused, refuse } from '../../../core/errors.js';
+import { isRefused, type Refused } from '../../../core/errors.js';
 import { parseJson } from '../../../core/json.js';
 import type { Log } from '../../../core/log.js';
 import type { Queryable } from '../../../drivers/database.js';
 import { answeredOnce, keepAnswer, type Once } from '../../../flows/admin/once.js';
-import { credentialOf } from '../headers.js';
 import type { AdminRoute, Answer, Ask } from './doors.js';
 import { rawBody } from './read.js';
 
-const KEY = /^[\x21-\x7e]{1,255}$/;
 const NOTHING = Buffer.alloc(0);
 
 export async function doOnce(
@@ -20,12 +18,9 @@ export async function doOnce(
   ask: Ask,
 ): Promise<Answer | Refused | undefined> {
   const { exchange, actor } = ask;
-  const key = exchange.incoming.headers['idempotency-key'];
-  const secret = credentialOf(exchange.incoming);
+  const { idempotencyKey: key, credential: secret } = exchange.said;
   if (key === undefined || actor.id === null || isRefused(secret)) return route.door(ask);
-  if (typeof key !== 'string' || !KEY.test(key)) {
-    return refuse('invalid_header', 'An Idempotency-Key is 1 to 255 visible characters.');
-  }
+  if (isRefused(key)) return key;
   const body = route.body ? await rawBody(exchange) : NOTHING;
   if (body === undefined || isRefused(body)) return body;
   const hash = createHash('sha256').update(`${exchange.path}\n`).update(body).digest();

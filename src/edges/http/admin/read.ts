@@ -4,8 +4,7 @@
 import type { z } from 'zod';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
 import { type Json, parseJson } from '../../../core/json.js';
-import { readBody } from '../body.js';
-import type { Exchange } from '../exchange.js';
+import type { Body, Exchange } from '../exchange.js';
 
 const OPTIONS = { bodyBytesMax: 256 * 1024, bodyIdleMs: 15_000 };
 const DEPTH_MAX = 32;
@@ -26,13 +25,12 @@ export async function readAs<S extends z.ZodType>(
   return refuse('invalid_value', 'A text has a NUL character or half a surrogate pair.');
 }
 
-const raws = new WeakMap<Exchange, ReturnType<typeof readBody>>();
+const raws = new WeakMap<Exchange, Body | Promise<Body>>();
 
 /** The bytes, read once however often they are asked for; undefined if the client left. */
-export function rawBody(exchange: Exchange): ReturnType<typeof readBody> {
-  const known = raws.get(exchange);
-  if (known) return known;
-  const reading = readBody(exchange, OPTIONS);
+export function rawBody(exchange: Exchange): Body | Promise<Body> {
+  if (raws.has(exchange)) return raws.get(exchange);
+  const reading = exchange.readBody(OPTIONS);
   raws.set(exchange, reading);
   return reading;
 }
@@ -42,7 +40,7 @@ export function readQuery<S extends z.ZodType>(
   exchange: Exchange,
   schema: S,
 ): z.output<S> | Refused {
-  const url = exchange.incoming.url ?? '';
+  const { url } = exchange;
   const at = url.indexOf('?');
   const given = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
   const members: [string, string][] = [...given];
