@@ -16,7 +16,7 @@ import {
   LogSegments,
   type Segment,
 } from './log-segments.js';
-import { type AppendKind, Waiting, WaitingList } from './log-tail.js';
+import { type AppendKind, joinLines, Waiting, WaitingList } from './log-tail.js';
 
 export interface AppendLogOptions {
   files: LogFiles;
@@ -169,7 +169,7 @@ export class AppendLog {
     const batch = this.#queue.take(BATCH_LINES_MAX);
     for (const waiting of batch) this.#tail.push(waiting);
     try {
-      await file.write(Buffer.concat(batch.map((waiting) => waiting.line)));
+      await file.write(joinLines(batch));
     } catch (error) {
       this.#fail(error);
       return;

@@ -20,7 +20,7 @@ export class Waiting {
 
   /** `refused`: there was no room to queue it, so that it will never be written. */
   constructor(
-    readonly line: Buffer,
+    public line: Buffer,
     readonly entry: LogEntry,
     readonly kind: AppendKind,
     readonly refused = false,
@@ -52,6 +52,23 @@ export class Waiting {
     this.#tell?.(error);
     this.#tell = undefined;
   }
+}
+
+/**
+ * Their lines in one piece, of which those that stay hold a part from then on: by itself a line
+ * keeps all of the pool alive that it was cut from.
+ */
+export function joinLines(batch: readonly Waiting[]): Buffer {
+  let bytes = 0;
+  for (const { line } of batch) bytes += line.length;
+  const joined = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  for (const waiting of batch) {
+    const end = at + waiting.line.copy(joined, at);
+    if (!waiting.kind.durable) waiting.line = joined.subarray(at, end);
+    at = end;
+  }
+  return joined;
 }
 
 export class WaitingList {

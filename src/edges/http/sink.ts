@@ -28,7 +28,7 @@ class ResponseSink implements NodeSink {
   /** Chunks are framed here: the head has gone out and says that they are. */
   #framing = false;
   #pending: { status: number; headers: Record<string, string> } | undefined;
-  readonly #leaveCallbacks: (() => void)[] = [];
+  #leaveCallbacks: (() => void)[] | undefined;
 
   constructor(
     readonly outgoing: ServerResponse,
@@ -83,13 +83,16 @@ class ResponseSink implements NodeSink {
 
   onLeave(callback: () => void): void {
     if (this.left) callback();
-    else this.#leaveCallbacks.push(callback);
+    else if (this.#leaveCallbacks) this.#leaveCallbacks.push(callback);
+    else this.#leaveCallbacks = [callback];
   }
 
   leave(): void {
     if (this.left || this.#ended) return;
     this.left = true;
-    for (const callback of this.#leaveCallbacks.splice(0)) callback();
+    const callbacks = this.#leaveCallbacks ?? [];
+    this.#leaveCallbacks = undefined;
+    for (const callback of callbacks) callback();
   }
 
   /** Sends a head that no bytes have taken along. */

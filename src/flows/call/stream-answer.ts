@@ -40,6 +40,8 @@ export async function answerStream(
       const balances = passage.admission.reserved.balances;
       const headers = answerHeaders(passage, balances, undefined, passedHeaders(head));
       call.sink.head(head.status, Object.assign(headers, STREAM_HEADERS));
+      // A provider may have told much in them, and the stream lasts.
+      head.headers = NO_HEADERS;
     },
     onChunk: () => deps.failpoint('chunk'),
   });
@@ -58,6 +60,8 @@ export async function answerStream(
   endStream(passage, dialect, end, settlement, { written, told, reader });
   return settlement;
 }
+
+const NO_HEADERS: Head['headers'] = {};
 
 /** The first byte to the client waits until the ledger and the log know that the call was sent. */
 export async function sentIsKept(passage: Passage, exchange: Exchange): Promise<void> {

@@ -39,7 +39,7 @@ export class ChatReader extends EventReader implements StreamReader {
   readonly #options: ChatReaderOptions;
   readonly #templates = new TemplateReader();
   readonly #choicesSeen = new Set<Json | undefined>();
-  readonly #choicesFinished = new Set<Json | undefined>();
+  #choicesFinished: Set<Json | undefined> | undefined;
 
   constructor(options: ChatReaderOptions) {
     super(options.eventBytesMax ?? EVENT_BYTES_MAX);
@@ -52,7 +52,7 @@ export class ChatReader extends EventReader implements StreamReader {
 
   /** Every choice that was seen has ended; a stream that breaks off between two has not. */
   get sawChoiceFinished(): boolean {
-    const finished = this.#choicesFinished.size;
+    const finished = this.#choicesFinished?.size ?? 0;
     return finished > 0 && finished === this.#choicesSeen.size;
   }
 
@@ -60,7 +60,7 @@ export class ChatReader extends EventReader implements StreamReader {
   openChoices(): Json[] {
     const open: Json[] = [];
     for (const index of this.#choicesSeen) {
-      if (index !== undefined && !this.#choicesFinished.has(index)) open.push(index);
+      if (index !== undefined && !this.#choicesFinished?.has(index)) open.push(index);
     }
     return open;
   }
@@ -105,6 +105,7 @@ export class ChatReader extends EventReader implements StreamReader {
       if (noted) this.#add(this.#choicesSeen, choice.index);
       if (typeof choice.finish_reason !== 'string') continue;
       finished = true;
+      this.#choicesFinished ??= new Set();
       if (noted) this.#add(this.#choicesFinished, choice.index);
       this.finishReason = choice.finish_reason;
     }
