@@ -104,8 +104,8 @@ function listenToConnections(server: Server, traffic: Traffic, open: Open, accep
     });
   };
   server.on('connection', (socket) => {
-    traffic.connections.add(socket);
-    socket.once('close', () => traffic.connections.delete(socket));
+    const seat = traffic.connections.add(socket);
+    socket.once('close', () => traffic.connections.remove(seat));
     accept(socket, read);
   });
   server.on('connect', (_incoming, socket) => answerRawProblem(socket as Socket, NO_CONNECT));

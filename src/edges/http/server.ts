@@ -60,7 +60,7 @@ export async function openServer(given: ServerOptions): Promise<OpenServer> {
       stopAccepting();
       await traffic.idleOrLate(graceMs, clock);
       const cut = traffic.running;
-      for (const socket of traffic.connections) socket.destroy();
+      for (const socket of traffic.connections.all()) socket.destroy();
       return cut;
     },
   };

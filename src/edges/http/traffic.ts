@@ -2,9 +2,10 @@
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.js';
+import { Roster } from '../../core/roster.js';
 
 export class Traffic {
-  readonly connections = new Set<Socket>();
+  readonly connections = new Roster<Socket>();
   draining = false;
   #running = 0;
   /** Who waits until nothing runs. */
