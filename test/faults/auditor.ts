@@ -352,12 +352,15 @@ export class WireAuditor {
       }
       for (const [q, queue] of place.queues.entries()) {
         for (const [at, asked] of queue.entries()) {
+          // Nor was anything that its connection brought after it.
+          if (isUndone(asked, dump)) break;
           const step = { asked, timeMs: this.#timeMs };
           const [before, taken] = [copyBooks(this.#books), [...this.#steps]];
           if (!this.#take(step)) continue;
           this.#steps.push(step);
           const queues = place.queues.with(q, queue.slice(at + 1));
-          if (search({ next, queues, steps: [...place.steps, step] }, isFree)) return true;
+          const isSo = isAsFated(this.#books, asked, dump);
+          if (isSo && search({ next, queues, steps: [...place.steps, step] }, isFree)) return true;
           this.#books = before;
           this.#steps.splice(0, this.#steps.length, ...taken);
           if (!isFree) return false;
@@ -428,6 +431,20 @@ function otherFates(books: Books, { fates }: Dump): string[] {
     const expected = books.running.get(id)?.phase ?? books.ended.get(id)?.how ?? null;
     return expected === fate ? [] : [`${id} is ${fate} and not ${expected}`];
   });
+}
+
+/** A reserve or a release that was carried out leaves its reservation, if only as a tombstone. */
+function isUndone({ operation }: Asked, { fates }: Dump): boolean {
+  if (operation?.verb === 'reserve') return fates.get(operation.request.id) === null;
+  return operation?.verb === 'release' && fates.get(operation.request) === null;
+}
+
+/** Whether a reserve came out as Redis has it: one that was refused stays so. */
+function isAsFated(books: Books, { operation }: Asked, { fates }: Dump): boolean {
+  if (operation?.verb !== 'reserve') return true;
+  const fate = fates.get(operation.request.id);
+  const isRefused = books.ended.get(operation.request.id)?.how === 'refused';
+  return fate === undefined || isRefused === (fate === 'refused');
 }
 
 function ordersOf<T>(items: readonly T[]): T[][] {
