@@ -59,6 +59,8 @@ export class Exchange implements UpstreamCall, ConnectionUser {
   }
 
   pause(): void {
+    // Its connection is another call's by then.
+    if (this.#ended) return;
     this.#paused = true;
     clearTimeout(this.#idleTimer);
     this.#idleTimer = undefined;

@@ -326,6 +326,17 @@ describe('a pause', () => {
     expect(call.failure?.kind).toBe('idle_timeout');
   });
 
+  it('after the end holds up nobody who has the connection by then', async () => {
+    const first = await once({ body });
+    scripted.enqueue({ body, cuts: { at: [10, 20] }, paceMs: 5 });
+    const second = send(upstream, scripted.url);
+    await second.bytes(10);
+    first.call.pause();
+    await second.ended;
+    expect([second.body, second.seen.at(-1)]).toEqual([body, 'end']);
+    expect(new Set(scripted.requests.map((request) => request.connection)).size).toBe(1);
+  });
+
   it('can be aborted', async () => {
     scripted.enqueue({ body, cuts: { at: [50] }, paceMs: 5 });
     const call = send(upstream, scripted.url, {}, (state) => state.call.pause());
