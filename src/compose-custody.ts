@@ -18,7 +18,7 @@ import { createOutboxSource } from './flows/upkeep/outbox-source.js';
 import { rebuildLedger } from './flows/upkeep/rebuild.js';
 import { createRebuilder } from './flows/upkeep/rebuild-redis.js';
 import { createGateways } from './stores/gateways.js';
-import type { OpenHold } from './stores/ledger/ledger.js';
+import { LedgerUnavailable, type OpenHold } from './stores/ledger/ledger.js';
 import type { DrainSource, Spool } from './stores/spool.js';
 import type { SpoolLog } from './stores/spool-log.js';
 import type { Recorder } from './stores/usage/recorder.js';
@@ -160,9 +160,18 @@ async function untilOpen(
   look: () => Promise<void>,
 ): Promise<void> {
   const untilMs = clock.elapsedMs() + OPEN_WITHIN_MS;
-  while (clock.elapsedMs() < untilMs) {
+  const isOpen = async (): Promise<boolean> => {
     await look();
-    if ((await opened.ledger.state()).open) return;
+    return (await opened.ledger.state()).open;
+  };
+  while (clock.elapsedMs() < untilMs) {
+    // A Redis that is slow for a moment is no reason not to start.
+    const open = await isOpen().catch((error: unknown) => {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      log.warn({ reason: error.message }, 'the ledger could not be looked at');
+      return false;
+    });
+    if (open) return;
     await later(clock, POLL_MS);
   }
   // It goes on looking while the door is open: /readyz says 503 and calls are refused.
