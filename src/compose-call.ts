@@ -103,13 +103,9 @@ export function composeCall(parts: CallParts) {
   const handle = createHandle(callDeps);
   const running = openCount();
   const { door, options } = callDoor(parts, identify);
-  const handled = async (call: Call) => {
+  const handled = (call: Call) => {
     running.add(1);
-    try {
-      return await handle(call);
-    } finally {
-      running.add(-1);
-    }
+    return handle(call).finally(() => running.add(-1));
   };
   const proxy = createProxy({ ...door, handle: handled }, options);
   const authenticate = identify;

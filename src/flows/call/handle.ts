@@ -6,10 +6,11 @@ import { CodedError, isRefused, type Refused, refuse } from '../../core/errors.j
 import type { CallDeps } from './deps.js';
 import { endLeft, endUnanswered, passOn, refused, rescue, unansweredUsage } from './endings.js';
 import { estimate } from './estimate.js';
+import type { Head } from './exchange.js';
 import { fitPrompt } from './fit.js';
 import { type Forwarded, forward } from './forward.js';
 import { passUnbilled } from './pass-unbilled.js';
-import { abort, beatFor, openPassage, type Passage } from './passage.js';
+import { abort, beatFor, openPassage, type Passage, type Settlement } from './passage.js';
 import { keepSnapshot } from './record-prompt.js';
 import { reserve } from './reserve.js';
 import { resolve, withTargets } from './resolve.js';
@@ -64,9 +65,12 @@ async function pass(passage: Passage): Promise<Refused | undefined> {
   try {
     const forwarded = await forward(passage);
     settled = forwarded.kind !== 'answering';
-    return await conclude(passage, forwarded, () => {
-      settled = true;
-    });
+    if (forwarded.kind !== 'answering') return await conclude(passage, forwarded);
+    const { head } = forwarded;
+    const settlement = await answer(passage, head);
+    settled = true;
+    summarise(passage, settlement, { status: head.status });
+    return undefined;
   } catch (error) {
     const coded = error instanceof CodedError;
     if (!coded) {
@@ -79,26 +83,20 @@ async function pass(passage: Passage): Promise<Refused | undefined> {
   }
 }
 
+function answer(passage: Passage, head: Head): Promise<Settlement> {
+  const { call, deps, exchange } = passage;
+  const dialect = deps.dialects[call.operation];
+  if (!exchange || !dialect) throw new CodedError('internal_error', 'No dialect for this call.');
+  const streamed = head.headers['content-type']?.startsWith('text/event-stream') ?? false;
+  const answerAs = call.body.stream && streamed ? answerStream : answerWhole;
+  return answerAs(passage, dialect, head, exchange);
+}
+
 async function conclude(
   passage: Passage,
-  forwarded: Forwarded,
-  settling: () => void,
+  forwarded: Exclude<Forwarded, { kind: 'answering' }>,
 ): Promise<Refused | undefined> {
-  const { call, deps } = passage;
-  const { exchange } = passage;
-  const dialect = deps.dialects[call.operation];
   switch (forwarded.kind) {
-    case 'answering': {
-      if (!exchange || !dialect)
-        throw new CodedError('internal_error', 'No dialect for this call.');
-      const { head } = forwarded;
-      const streamed = head.headers['content-type']?.startsWith('text/event-stream') ?? false;
-      const answer = call.body.stream && streamed ? answerStream : answerWhole;
-      const settlement = await answer(passage, dialect, head, exchange);
-      settling();
-      summarise(passage, settlement, { status: head.status });
-      return undefined;
-    }
     case 'passed':
       return passOn(passage, forwarded.head);
     case 'failed':

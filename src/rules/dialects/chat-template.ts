@@ -155,7 +155,7 @@ function templateOf(block: string, event: JsonObject): Template | undefined {
     if (!isProven(parts, member)) continue;
     const [head, middle, tail] = parts;
     return {
-      bytes: latin1(head + (middle ?? '') + tail),
+      bytes: ownBytes(head + (middle ?? '') + tail),
       text: head.length,
       padding: middle === undefined ? undefined : head.length + middle.length,
     };
@@ -175,6 +175,13 @@ function holeOf(block: string, member: string, from: number): Hole | undefined {
   const start = at + key.length;
   const length = stringEnd(latin1(block.slice(start)), 0, block.length - start);
   return length === -1 ? undefined : { start, end: start + length };
+}
+
+// A template lives as long as its stream: cut from a pool it would keep eight kilobytes alive.
+function ownBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(text.length);
+  bytes.write(text, 'latin1');
+  return bytes;
 }
 
 function latin1(text: string): Buffer {
