@@ -214,6 +214,37 @@ test('a reader that stops in a stream pauses it, and every byte comes when it go
   socket.destroy();
 });
 
+const SIZES = [0, 1, 15, 16, 8_192, 8_193, 16_384, 16_385, 300_000];
+test.each(SIZES)('an answer of %i bytes arrives whole, as one and in chunks', async (size) => {
+  const bytes = Buffer.alloc(size, '\xe9', 'latin1');
+  const handle: Handle = async ({ sink, requestId }) => {
+    sink.head(200, {});
+    if (requestId === 'chunks') {
+      sink.write(bytes);
+      sink.write(bytes);
+    }
+    sink.end(bytes);
+    return undefined;
+  };
+  edge = await openEdge({ handle });
+  const chunk = size === 0 ? '' : `${size.toString(16)}\r\n${bytes.toString('latin1')}\r\n`;
+  const named = (id: string) => requestOf([...LINES, `x-client-request-id: ${id}`]);
+  // Both on one connection: the second is answered where the first has ended.
+  const socket = await rawSocket(edge.port);
+  let text = '';
+  socket.on('data', (piece) => {
+    text += piece.toString('latin1');
+  });
+  socket.write(named('whole') + named('chunks'));
+  while (!text.endsWith('0\r\n\r\n')) await once(socket, 'data');
+  const [, first = '', second] = text.split('HTTP/1.1 200 OK');
+  expect(first).toContain(`content-length: ${size}\r\n`);
+  expect(first.slice(first.indexOf('\r\n\r\n') + 4)).toBe(bytes.toString('latin1'));
+  const body = second?.slice(second.indexOf('\r\n\r\n') + 4);
+  expect(body).toBe(`${chunk.repeat(3)}0\r\n\r\n`);
+  socket.destroy();
+});
+
 test('a header that would break out of its line is never sent', async () => {
   const handle: Handle = async ({ sink }) => {
     sink.head(200, { 'x-a': 'b\r\nx-b: c' });

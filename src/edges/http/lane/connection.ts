@@ -89,12 +89,13 @@ export class LaneConnection implements Waiting, Line, Open {
     return this.#socket.write(text, 'latin1');
   }
 
-  writeParts(before: string, bytes: Uint8Array, after: string): boolean {
+  writeParts(before: string, bytes: Uint8Array, after: string, last: boolean): boolean {
     const socket = this.#socket;
     socket.cork();
     if (before !== '') socket.write(before, 'latin1');
-    let flowing = socket.write(bytes);
-    if (after !== '') flowing = socket.write(after, 'latin1');
+    const done = last ? this.#onFlushed : undefined;
+    let flowing = socket.write(bytes, after === '' ? done : undefined);
+    if (after !== '') flowing = socket.write(after, 'latin1', done);
     socket.uncork();
     return flowing;
   }

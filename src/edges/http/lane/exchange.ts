@@ -22,7 +22,8 @@ export interface Line {
   ): string;
   write(bytes: Uint8Array): boolean;
   writeText(text: string): boolean;
-  writeParts(before: string, bytes: Uint8Array, after: string): boolean;
+  /** `last`: as with `finish`. */
+  writeParts(before: string, bytes: Uint8Array, after: string, last: boolean): boolean;
   /** The last of an answer; the next request's turn comes when it has gone out. */
   finish(text: string): void;
   cut(): void;
@@ -171,8 +172,7 @@ export class LaneExchange implements Exchange, Sink {
       this.#line.finish('');
     } else if (last.length === 0) this.#line.finish(END);
     else if (last.length > COPY_BYTES_MAX) {
-      this.#send(`${last.length.toString(16)}\r\n`, last, '\r\n');
-      this.#line.finish(END);
+      this.#line.writeParts(`${last.length.toString(16)}\r\n`, last, `\r\n${END}`, true);
     } else {
       const size = last.length.toString(16);
       this.#line.finish(`${size}\r\n${latin1(last)}\r\n${END}`);
@@ -231,12 +231,11 @@ export class LaneExchange implements Exchange, Sink {
       else line.writeText(text);
       return;
     }
-    line.writeParts(head, body, '');
-    if (last) line.finish('');
+    line.writeParts(head, body, '', last);
   }
 
   #send(before: string, bytes: Uint8Array, after: string): boolean {
-    if (bytes.length > COPY_BYTES_MAX) return this.#line.writeParts(before, bytes, after);
+    if (bytes.length > COPY_BYTES_MAX) return this.#line.writeParts(before, bytes, after, false);
     return this.#line.writeText(before + latin1(bytes) + after);
   }
 
