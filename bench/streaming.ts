@@ -20,6 +20,7 @@ interface Variant {
   side: sides.Side;
   easy: string;
   full: string;
+  short: string;
 }
 
 export async function streaming(bench: Bench): Promise<Outcome> {
@@ -35,8 +36,13 @@ export async function streaming(bench: Bench): Promise<Outcome> {
       ...{ name: side.name, side },
       easy: writeRequest(tools, side, body(CHUNKS)),
       full: writeRequest(tools, side, body(CHUNKS * 100)),
+      // Thousands of them, until nothing is left to compile.
+      short: writeRequest(tools, side, body(2)),
     }));
-    for (const { side, easy } of variants) {
+    for (const { side, easy, short } of variants) {
+      const begun = { port: side.port, request: short, connections: 64, seconds: quick ? 0.7 : 6 };
+      await runLoad(tools, begun);
+      await settled(side);
       await runLoad(tools, { ...easyLoad(side, easy, quick ? 0.7 : 2), connections: 300 });
     }
     outcome.rounds = await rowsInTurn(bench, 'streaming', variants, async (variant) => {
