@@ -33,10 +33,11 @@ static struct conn *first_due, *last_due;
 static char event_chunk[512];
 static size_t event_length, stamp_at;
 
+/* As OpenAI sends them: the same but for the text and the padding, in which the time stands. */
 static const char EVENT[] =
     "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1,"
-    "\"model\":\"echo\",\"system_fingerprint\":\"t=0000000000000000\","
-    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" word\"},\"finish_reason\":null}]}\n\n";
+    "\"model\":\"echo\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" word\"},"
+    "\"finish_reason\":null}],\"obfuscation\":\"t=0000000000000000\"}\n\n";
 static const char STREAM_HEAD[] =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 

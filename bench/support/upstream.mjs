@@ -7,7 +7,7 @@ const chunkOf = (text) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\
 const event = (inside) =>
   `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1,"model":"echo",${inside}}\n\n`;
 const delta =
-  '"choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}],"system_fingerprint":"t=';
+  '"choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}],"obfuscation":"t=';
 const streamHead =
   'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n';
 const nowUs = () => String(process.hrtime.bigint() / 1000n).padStart(16, '0');
