@@ -20,7 +20,7 @@ export interface UpstreamOptions {
   headerBytesMax?: number;
 }
 
-const DEFAULTS = { idleMax: 128, keepAliveMs: 30_000, headerBytesMax: 32 * 1024 };
+const DEFAULTS = { idleMax: 1024, keepAliveMs: 30_000, headerBytesMax: 32 * 1024 };
 const ADDRESSES_MAX = 512;
 
 interface Address {
