@@ -1,6 +1,8 @@
 // The head of an HTTP/1.1 answer (RFC 9112): its status, its headers, and how its body is framed.
 // Bare line ends, folded lines and contradictory framing are refused, not guessed at.
 
+import { isHeaderName, isHeaderValue } from '../core/header-text.js';
+
 export interface AnswerHead {
   status: number;
   /** Names in lower case; of a header that comes more than once, the values joined. */
@@ -12,8 +14,6 @@ export interface AnswerHead {
 }
 
 const STATUS = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const NAMES_MAX = 512;
@@ -56,7 +56,7 @@ function addLine(headers: Record<string, string>, text: string, start: number, e
   if (colon < 0 || colon >= end) throw new NoAnswer('a line of its head is no header');
   const name = lowerCase(text.slice(start, colon));
   const value = trimmed(text, colon + 1, end);
-  if (!VALUE.test(value)) throw new NoAnswer(`its header ${name} has control characters`);
+  if (!isHeaderValue(value)) throw new NoAnswer(`its header ${name} has control characters`);
   const known = headers[name];
   headers[name] = known === undefined ? value : `${known}, ${value}`;
 }
@@ -77,7 +77,7 @@ function isBlank(code: number): boolean {
 function lowerCase(name: string): string {
   const known = names.get(name);
   if (known !== undefined) return known;
-  if (!NAME.test(name)) throw new NoAnswer('a header of it has no proper name');
+  if (!isHeaderName(name)) throw new NoAnswer('a header of it has no proper name');
   const lower = name.toLowerCase();
   if (names.size < NAMES_MAX) names.set(name, lower);
   return lower;

@@ -1,8 +1,8 @@
 // The head of an HTTP/1.1 request. A name or value that could end its line is refused whole, so
 // that nothing of a call can become a header or a request of its own.
 
-const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+import { isHeaderName, isHeaderValue } from '../core/header-text.js';
+
 // Framing, the connection and what may be decoded are ours to say.
 const OURS = new Set([
   'host',
@@ -23,7 +23,7 @@ export function writeRequestHead(
   for (const name in headers) {
     if (OURS.has(name)) continue;
     const value = headers[name]!;
-    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    if (!isHeaderName(name) || !isHeaderValue(value)) return undefined;
     head += `${name}: ${value}\r\n`;
   }
   const length = bytes === null ? '' : `content-length: ${bytes}\r\n`;

@@ -52,10 +52,6 @@ export class Connection {
     this.#reader = new AnswerReader(options.headBytesMax, options.keepAliveMs);
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   /** Writes the request, as soon as there is a socket; `user` is told all that becomes of it. */
   request(user: ConnectionUser, head: string, body: readonly Uint8Array[]): void {
     this.#user = user;

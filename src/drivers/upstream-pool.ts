@@ -42,11 +42,6 @@ export class ConnectionPool {
     connection.destroy();
   }
 
-  /** Connections that are open or being opened. */
-  get size(): number {
-    return this.#open.size;
-  }
-
   close(): void {
     for (const connection of this.#open) connection.destroy();
     this.#idle.clear();

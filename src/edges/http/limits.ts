@@ -12,6 +12,9 @@ export interface Limits {
   keepAliveMs: number;
 }
 
+/** How much, and how long, is read on after an answer to a request that was not read to its end. */
+export const LINGER = { bytesMax: 64 * 1024, ms: 1_000 };
+
 export const LIMITS: Limits = {
   headerBytesMax: 16 * 1024,
   headersMax: 128,

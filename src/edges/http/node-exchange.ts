@@ -9,11 +9,9 @@ import type { Sink } from '../../core/sink.js';
 import { collectBody, hasBody, refuseBody } from './body.js';
 import type { Body, BodyOptions, Exchange } from './exchange.js';
 import { type Said, saidIn } from './headers.js';
+import { LINGER } from './limits.js';
 import { createSink, type NodeSink } from './sink.js';
 import type { Traffic } from './traffic.js';
-
-const LINGER_BYTES_MAX = 64 * 1024;
-const LINGER_MS = 1_000;
 
 export class NodeExchange implements Exchange {
   readonly path: string;
@@ -110,10 +108,10 @@ function linger(incoming: IncomingMessage, close: () => void): void {
     clearTimeout(timer);
     close();
   };
-  const timer = setTimeout(finish, LINGER_MS).unref();
+  const timer = setTimeout(finish, LINGER.ms).unref();
   incoming.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > LINGER_BYTES_MAX) finish();
+    if (bytes > LINGER.bytesMax) finish();
   });
   incoming.on('end', finish);
   incoming.on('close', finish);

@@ -6,7 +6,7 @@ import type { Call, CallBody, Caller, Operation } from '../../core/call.js';
 import type { Clock } from '../../core/clock.js';
 import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
-import { answerProblem, type Body, type BodyOptions, type Exchange } from './exchange.js';
+import { answerProblem, type Body, type BodyOptions, type Exchange, fail } from './exchange.js';
 import { claimsWith } from './headers.js';
 import { breathe, isLarge } from './large-body.js';
 
@@ -63,7 +63,7 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
         const refused = await run(exchange, operation);
         if (refused) answerProblem(exchange, refused.refused);
       } catch (error) {
-        answerFailure(exchange, error, deps.log);
+        fail(exchange, error, deps.log);
       } finally {
         open -= 1;
       }
@@ -135,12 +135,6 @@ function callOf(exchange: Exchange, operation: Operation, known: Caller, body: C
   return call;
 }
 
-function answerFailure(exchange: Exchange, error: unknown, log: Log): void {
-  log.error({ requestId: exchange.requestId, error }, 'a call failed inside the gateway');
-  if (exchange.answered) exchange.destroy();
-  else answerProblem(exchange, FAILED);
-}
-
 // What a provider insists on and a client of another wire format cannot know.
 const DEFAULT_HEADERS: Partial<Record<Operation, Record<string, string>>> = {
   messages: { 'anthropic-version': '2023-06-01' },
@@ -148,7 +142,6 @@ const DEFAULT_HEADERS: Partial<Record<Operation, Record<string, string>>> = {
 };
 
 const TWIN = 'A call with this Idempotency-Key is still running.';
-const FAILED = refuse('internal_error', 'The gateway failed on this call.').refused;
 const DRAINING: Problem = refuse('draining', 'This gateway is stopping. Try again.', {
   headers: { 'retry-after': '1' },
 }).refused;

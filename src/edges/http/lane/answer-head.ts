@@ -3,9 +3,8 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../../../core/clock.js';
+import { isHeaderName, isHeaderValue } from '../../../core/header-text.js';
 
-// Node's own rule for what a value may have.
-const NOT_IN_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const BODILESS = new Set([204, 304]);
 
 export class AnswerHeads {
@@ -26,7 +25,7 @@ export class AnswerHeads {
     let text = this.#line(status);
     for (const name in headers) {
       const value = headers[name]!;
-      if (!isName(name) || NOT_IN_A_VALUE.test(value)) {
+      if (!isName(name) || !isHeaderValue(value)) {
         throw new TypeError(`The header ${JSON.stringify(name)} cannot be sent.`);
       }
       text += `${name}: ${value}\r\n`;
@@ -56,14 +55,13 @@ export class AnswerHeads {
   }
 }
 
-const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 const NAMES_MAX = 1_000;
 const names = new Set<string>();
 
 // The same few names are sent again and again.
 function isName(name: string): boolean {
   if (names.has(name)) return true;
-  if (!NAME.test(name)) return false;
+  if (!isHeaderName(name)) return false;
   if (names.size < NAMES_MAX) names.add(name);
   return true;
 }

@@ -8,6 +8,7 @@ import type { Seat } from '../../../core/roster.js';
 import { cut } from '../cut.js';
 import { fail } from '../exchange.js';
 import type { Waiting } from '../idle-watch.js';
+import { LINGER } from '../limits.js';
 import { answerRawProblem } from '../raw-answer.js';
 import { LaneBody } from './body.js';
 import { LaneExchange, type Line } from './exchange.js';
@@ -16,8 +17,6 @@ import type { LaneParts, Open } from './parts.js';
 
 // Of requests that wait for the answer before them.
 const REST_BYTES_MAX = 16 * 1024;
-const LINGER_BYTES_MAX = 64 * 1024;
-const LINGER_MS = 1_000;
 
 export class LaneConnection implements Waiting, Line, Open {
   idleMs: number;
@@ -110,7 +109,7 @@ export class LaneConnection implements Waiting, Line, Open {
 
   linger(): void {
     this.#lingered = 0;
-    const timer = setTimeout(() => this.#socket.destroySoon(), LINGER_MS).unref();
+    const timer = setTimeout(() => this.#socket.destroySoon(), LINGER.ms).unref();
     this.#socket.once('close', () => clearTimeout(timer));
     this.#socket.resume();
   }
@@ -198,7 +197,7 @@ export class LaneConnection implements Waiting, Line, Open {
   #readOn(exchange: LaneExchange, bytes: Buffer, lingered: number): void {
     exchange.skipBody(bytes);
     this.#lingered = lingered + bytes.length;
-    if (exchange.bodyWhole || this.#lingered > LINGER_BYTES_MAX) this.#socket.destroySoon();
+    if (exchange.bodyWhole || this.#lingered > LINGER.bytesMax) this.#socket.destroySoon();
   }
 
   #wait(idleMs: number): void {
