@@ -491,9 +491,11 @@ create table ledger_watermark (
   epoch bigint default 0 not null,
   seq bigint default 0 not null,
   updated_at timestamp with time zone default now() not null,
+  sealed_epoch bigint default 0 not null,
   constraint ledger_watermark_pkey PRIMARY KEY (only_row),
   constraint ledger_watermark_epoch_check CHECK ((epoch >= 0)),
   constraint ledger_watermark_only_row_check CHECK (only_row),
+  constraint ledger_watermark_sealed_epoch_check CHECK ((sealed_epoch >= 0)),
   constraint ledger_watermark_seq_check CHECK ((seq >= 0))
 );
 

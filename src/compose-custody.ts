@@ -95,6 +95,7 @@ async function besideRedis(
     clock,
     pollMs: POLL_MS,
     leaseMs: WORKER_LEASE_MS,
+    sealedEpoch: () => usage.sealedEpoch(),
     onTrouble: (error) => log.warn({ err: error }, 'the outbox could not be reached'),
   });
   const drain = drainOf(parts, source);

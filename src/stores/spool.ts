@@ -38,6 +38,8 @@ export interface Orphan {
 /** Events in the order of the log, to be handed back to `drained` as it is. */
 export interface DrainBatch {
   events: readonly UsageEvent[];
+  /** What was sealed before they were read, where a rebuild may overtake them. */
+  sealedEpoch?: number;
 }
 
 /** What a drain knows of a spool. Several may work on one: each lets go of what it was handed. */

@@ -2,6 +2,7 @@
 // day, and beside it what the product puts there: spool, custody, drain, rebuild, reaper, beat.
 
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { composeCustody, type OpenCustody } from '#src/compose-custody.js';
 import type { Config } from '#src/config.js';
 import type { Amounts } from '#src/core/amount.js';
@@ -18,6 +19,7 @@ import type { OpenHold } from '#src/stores/ledger/ledger.js';
 import { createOutbox } from '#src/stores/ledger/outbox.js';
 import { createRedisLedger, type RedisLedger } from '#src/stores/ledger/redis-ledger.js';
 import type { SpoolLog } from '#src/stores/spool-log.js';
+import type { Recorder } from '#src/stores/usage/recorder.js';
 import { createUsageStore } from '#src/stores/usage/usage.js';
 import { openTestSpool } from '../support/upkeep.js';
 import { testRecorder } from '../support/usage.js';
@@ -37,6 +39,8 @@ export interface Parts {
   /** By how much its wall clock is wrong. */
   skewMs: number;
   log: Log;
+  /** How long SQL takes before the next batch becomes rows. */
+  slownessMs(): number;
 }
 
 export interface LiveHold extends OpenHold {
@@ -79,7 +83,13 @@ export async function openGateway(parts: Parts): Promise<Gateway> {
     },
     close: async () => {},
   };
-  const recorder = testRecorder(database);
+  const { dead, ...quick } = testRecorder(database);
+  const recorder: Recorder = {
+    async record(...batch) {
+      await wait(parts.slownessMs());
+      return quick.record(...batch);
+    },
+  };
   const config = { ledger: { leaseMs: LEASE_MS }, crashAt: null } as unknown as Config;
   const usage = createUsageStore(database);
   const custody = await composeCustody({
@@ -107,7 +117,7 @@ export async function openGateway(parts: Parts): Promise<Gateway> {
     async sweep() {
       await reaper.sweep();
     },
-    dead: () => recorder.dead,
+    dead: () => dead,
     async close() {
       await custody.close();
       await spool.close();

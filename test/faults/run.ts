@@ -17,7 +17,7 @@ import { act, type Calls } from './calls.js';
 import { commandReader } from './commands.js';
 import { type Dump, dumpOf } from './dump.js';
 import { FAULTS, type Fault, inject } from './faults.js';
-import { type Gateway, openGateway } from './gateway.js';
+import { type Gateway, LEASE_MS, openGateway } from './gateway.js';
 import { openProxy, type Told } from './proxy.js';
 import { rowsAgainst } from './rows.js';
 import { RedisOnTrial } from './server.js';
@@ -106,7 +106,12 @@ export class FaultRun {
       overtaken: (command) => this.#released(command),
     });
     const skewMs = [0, DAY_MS, -DAY_MS, -3_600_000][number] ?? 0;
-    const parts = { number, proxy, database, folder, skewMs, log: this.log };
+    // Now and then a batch takes longer than a lease: a rebuild does not wait for it.
+    const slownessMs = (): number => {
+      const isSlow = !this.#isOver && this.random.chance(0.1);
+      return isSlow ? this.random.whole(0, 3 * LEASE_MS) : 0;
+    };
+    const parts = { number, proxy, database, folder, skewMs, log: this.log, slownessMs };
     this.gateways.push(await openGateway({ ...parts, scripts: loadScripts() }));
   }
 

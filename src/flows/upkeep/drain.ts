@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import { randomShare } from '../../core/id.js';
 import type { Log } from '../../core/log.js';
 import type { DrainBatch, DrainSource } from '../../stores/spool.js';
+import { SealedSince } from '../../stores/usage/record.js';
 import type { Recorder } from '../../stores/usage/recorder.js';
 
 export interface DrainOptions {
@@ -115,7 +116,8 @@ class RunningDrain implements Drain {
         if (batch.events.length > 0) await this.#record(batch);
         else await this.#sleepUntilNews();
       } catch (error) {
-        await this.#backOff(error);
+        if (error instanceof SealedSince) this.#overtaken(error);
+        else await this.#backOff(error);
       }
     }
   }
@@ -144,7 +146,7 @@ class RunningDrain implements Drain {
   }
 
   async #record(batch: DrainBatch): Promise<void> {
-    const result = await this.#options.recorder.record(batch.events);
+    const result = await this.#options.recorder.record(batch.events, batch.sealedEpoch);
     this.#options.failpoint?.('post_pg_commit');
     this.#options.spool.drained(batch);
     this.#counts.inserted += result.inserted;
@@ -160,6 +162,12 @@ class RunningDrain implements Drain {
       this.#options.log.error(fields, 'SQL refused usage events: they are set aside');
     }
     this.#tellIdle();
+  }
+
+  // The outbox that had them is gone; each is kept by the spool of the gateway that made the call.
+  #overtaken(error: SealedSince): void {
+    const fields = { reason: error.message };
+    this.#options.log.warn(fields, 'a rebuild of the ledger overtook a batch: it is not recorded');
   }
 
   #tellIdle(): void {

@@ -13,6 +13,8 @@ export interface OutboxSourceOptions {
   /** How soon an empty outbox is looked at again. */
   pollMs: number;
   leaseMs: number;
+  /** The last epoch whose totals were read for a rebuild. */
+  sealedEpoch: () => Promise<number>;
   /** What could not be done now and is done later, or by another. */
   onTrouble: (error: unknown) => void;
 }
@@ -41,10 +43,12 @@ export function createOutboxSource(options: OutboxSourceOptions): DrainSource & 
   return {
     async next(eventsMax) {
       if (!(await isOurs())) return nothing();
+      // First: an outbox that is lost after it was read must not be recorded beside a rebuild.
+      const sealedEpoch = await options.sealedEpoch();
       const entries = await outbox.read(eventsMax);
       if (entries.length === 0) return nothing();
       pending = entries.length;
-      const batch = { events: entries.map(({ event }) => event) };
+      const batch = { events: entries.map(({ event }) => event), sealedEpoch };
       places.set(
         batch,
         entries.map(({ place }) => place),

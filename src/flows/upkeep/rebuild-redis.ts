@@ -1,7 +1,8 @@
 // Brings a lost ledger back from SQL (ledger.md 14). Whoever gets the lock begins a new epoch, in
 // which nothing is held or booked; every gateway that lives drains its spool into SQL; then the
-// totals are read and put back, then every gateway's holds, and admission opens. Nothing is added
-// beside the totals: an event is either in them, or is booked again later by an adjust.
+// totals are sealed, read and put back, then every gateway's holds, and admission opens. Nothing is
+// added beside the totals: an event is either in them, or is booked again later by an adjust; the
+// seal keeps a gateway that is slower than a lease from recording what they do not have.
 
 import type { Clock } from '../../core/clock.js';
 import type { Log } from '../../core/log.js';
@@ -59,7 +60,9 @@ export function createRebuilder(options: RebuilderOptions): Rebuilder {
   // Twice an epoch: the spool is drained, and, once the totals are back, so are the holds.
   const answer = async (epoch: number): Promise<void> => {
     if (answered < drainedIn(epoch)) {
-      await drainSpool(options);
+      const sealedEpoch = await usage.sealedEpoch();
+      // Too late for this rebuild: what is here is booked again once admission is open.
+      if (sealedEpoch < epoch) await drainSpool(options, sealedEpoch);
       answered = drainedIn(epoch);
     }
     if (answered < heldIn(epoch) && (await gateways.furthest()) >= heldIn(epoch)) {
@@ -78,7 +81,7 @@ export function createRebuilder(options: RebuilderOptions): Rebuilder {
     await ledger.beginEpoch(epoch);
     await answer(epoch);
     await othersAnswered(options, drainedIn(epoch));
-    const totals = await restoreTotals(options);
+    const totals = await restoreTotals(options, epoch);
     await restoreHolds(options);
     answered = heldIn(epoch);
     await gateways.seen(owner, host, answered);
@@ -109,9 +112,10 @@ async function outboxDrained({ outboxDepth, clock }: RebuilderOptions): Promise<
   while ((await outboxDepth()) > 0) await pause(clock);
 }
 
-async function restoreTotals(options: RebuilderOptions): Promise<number> {
+async function restoreTotals(options: RebuilderOptions, epoch: number): Promise<number> {
   const { ledger, usage, rateKeptMs } = options;
   await outboxDrained(options);
+  await usage.sealTotals(epoch);
   const totals = await usage.totals(ledger.nowMs() - rateKeptMs);
   for (const { envelope, label, unit, committed, overrun, adjusted } of totals) {
     const counters = { committed: Math.max(0, committed), overrun: Math.max(0, overrun), adjusted };
@@ -142,7 +146,7 @@ async function othersAnswered(options: RebuilderOptions, step: number): Promise<
 }
 
 // The outbox comes first: beside rows that say in one what it books in two, it would double them.
-async function drainSpool(options: RebuilderOptions): Promise<void> {
+async function drainSpool(options: RebuilderOptions, sealedEpoch: number): Promise<void> {
   const { spool, recorder, usage } = options;
   await outboxDrained(options);
   for (;;) {
@@ -151,13 +155,13 @@ async function drainSpool(options: RebuilderOptions): Promise<void> {
     // What was booked as a whole has no other row, unless a reap met a ledger that had lost it; of
     // the rest a reap may have written one.
     const isPlain = ({ kind, unbooked }: UsageEvent): boolean => kind === 'base' && !unbooked;
-    const { duplicates } = await recorder.record(events.filter(isPlain));
+    const { duplicates } = await recorder.record(events.filter(isPlain), sealedEpoch);
     for (const event of duplicates > 0 ? events : events.filter((one) => !isPlain(one))) {
       // The drain of the outbox goes on meanwhile and may be first with the row of a reap.
       for (;;) {
         const missing = unrecorded(event, await usage.rows(event.id));
         if (!missing) break;
-        const { inserted, setAside } = await recorder.record([missing]);
+        const { inserted, setAside } = await recorder.record([missing], sealedEpoch);
         if (inserted + setAside > 0) break;
       }
     }

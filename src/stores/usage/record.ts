@@ -17,8 +17,14 @@ import {
   MOVE_PAIRS,
   MOVE_TASKS,
   MOVE_TOTALS,
+  RAISE_AND_READ_SEAL,
   RAISE_WATERMARK,
 } from './statements.js';
+
+/** The totals were sealed after these events were taken: a rebuild has missed them. */
+export class SealedSince extends Error {
+  override name = 'SealedSince';
+}
 
 export interface Recorded {
   inserted: number;
@@ -55,6 +61,7 @@ export async function recordRows(
   book: AttributionBook,
   all: readonly UsageRow[],
   watch?: Watch,
+  sealedEpoch?: number,
 ): Promise<Recorded> {
   const rows = [...new Map(all.map((row) => [row.key, row])).values()];
   if (rows.length === 0) return { inserted: 0, duplicates: 0 };
@@ -69,7 +76,7 @@ export async function recordRows(
       arrays(USAGE_COLUMNS, [...entries.values()]),
     );
     const fresh = keys.map((key) => entries.get(rowKey(key))).filter((entry) => !!entry);
-    await Promise.all([...moves(tx, fresh), raise(tx, rows)]);
+    await Promise.all([...moves(tx, fresh), raise(tx, rows, sealedEpoch)]);
     if (watch && fresh.length > 0) {
       const atMs = Math.max(...fresh.map(({ row }) => row.event.atMs));
       await raiseAlerts(tx, totalsOf(fresh), watch, atMs);
@@ -115,14 +122,24 @@ function moves(tx: Queryable, fresh: readonly Entry[]): Promise<unknown>[] {
   return work;
 }
 
-function raise(tx: Queryable, rows: readonly UsageRow[]): Promise<unknown> {
+async function raise(
+  tx: Queryable,
+  rows: readonly UsageRow[],
+  sealedEpoch: number | undefined,
+): Promise<void> {
   let [epoch, seq] = [0, 0];
   for (const { event } of rows) {
     if (event.epoch < epoch || (event.epoch === epoch && event.seq <= seq)) continue;
     epoch = event.epoch;
     seq = event.seq;
   }
-  return tx.query(RAISE_WATERMARK, [epoch, seq]);
+  if (sealedEpoch === undefined) {
+    await tx.query(RAISE_WATERMARK, [epoch, seq]);
+    return;
+  }
+  const [row] = await tx.query<{ sealed_epoch: number }>(RAISE_AND_READ_SEAL, [epoch, seq]);
+  if (row?.sealed_epoch === sealedEpoch) return;
+  throw new SealedSince(`taken at ${sealedEpoch}, and ${row?.sealed_epoch} is sealed by now`);
 }
 
 function arrays(columns: readonly Column[], entries: readonly Entry[]): unknown[][] {

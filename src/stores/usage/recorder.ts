@@ -28,8 +28,12 @@ export interface RecorderResult extends Recorded {
 }
 
 export interface Recorder {
-  /** Rejects where the database cannot be asked: nothing is lost, try again. */
-  record(events: readonly UsageEvent[]): Promise<RecorderResult>;
+  /**
+   * Rejects where the database cannot be asked: nothing is lost, try again. With `sealedEpoch`,
+   * what was sealed when these events were taken, it rejects with SealedSince once that moved: the
+   * ledger was rebuilt without them meanwhile, and has to book them before they are rows.
+   */
+  record(events: readonly UsageEvent[], sealedEpoch?: number): Promise<RecorderResult>;
 }
 
 interface Refused {
@@ -44,7 +48,7 @@ const REFUSED_ALONE_MAX = 16;
 export function createRecorder(options: RecorderOptions): Recorder {
   const batches = { refusedWhole: 0 };
   return {
-    async record(events) {
+    async record(events, sealedEpoch) {
       const result: RecorderResult = { inserted: 0, duplicates: 0, setAside: 0 };
       const rows: UsageRow[] = [];
       for (const event of events) {
@@ -57,7 +61,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         }
       }
       const patience = batches.refusedWhole + 1 < TRIES_MAX ? REFUSED_ALONE_MAX : events.length + 1;
-      const attempt = new Attempt(options, result, patience);
+      const attempt = new Attempt(options, result, patience, sealedEpoch);
       try {
         await attempt.split(rows);
         batches.refusedWhole = 0;
@@ -75,13 +79,20 @@ class Attempt {
   readonly #options: RecorderOptions;
   readonly #result: RecorderResult;
   readonly #patience: number;
+  readonly #sealedEpoch: number | undefined;
   #refused: Refused[] = [];
   #accepted = 0;
 
-  constructor(options: RecorderOptions, result: RecorderResult, patience: number) {
+  constructor(
+    options: RecorderOptions,
+    result: RecorderResult,
+    patience: number,
+    sealedEpoch: number | undefined,
+  ) {
     this.#options = options;
     this.#result = result;
     this.#patience = patience;
+    this.#sealedEpoch = sealedEpoch;
   }
 
   async split(rows: readonly UsageRow[]): Promise<void> {
@@ -123,6 +134,7 @@ class Attempt {
         this.#options.book,
         rows,
         this.#options.watch,
+        this.#sealedEpoch,
       );
       this.#result.inserted += inserted;
       this.#result.duplicates += duplicates;

@@ -3,7 +3,7 @@
 
 import type { Unit } from '../../core/amount.js';
 import type { Queryable } from '../../drivers/database.js';
-import { MIRROR_RESERVED, RAISE_WATERMARK } from './statements.js';
+import { MIRROR_RESERVED, RAISE_WATERMARK, SEAL_TOTALS } from './statements.js';
 
 export interface EnvelopeTotal {
   envelope: string;
@@ -55,6 +55,19 @@ export async function readWatermark(database: Queryable): Promise<Watermark> {
 /** An epoch that has begun is never begun again, also if nothing is recorded in it. */
 export async function raiseWatermark(database: Queryable, mark: Watermark): Promise<void> {
   await database.query(RAISE_WATERMARK, [mark.epoch, mark.seq]);
+}
+
+/** The last epoch whose totals were read to rebuild the ledger; 0: none. */
+export async function readSealedEpoch(database: Queryable): Promise<number> {
+  const [row] = await database.query<{ sealed: number }>(
+    'select sealed_epoch as sealed from ledger_watermark',
+  );
+  return row?.sealed ?? 0;
+}
+
+/** Before the totals are read: what was taken earlier is not recorded later. */
+export async function sealTotals(database: Queryable, epoch: number): Promise<void> {
+  await database.query(SEAL_TOTALS, [epoch]);
 }
 
 /** The agents that have a token budget. */

@@ -9,8 +9,10 @@ import {
   raiseWatermark,
   readBudgetAgents,
   readMovedTotals,
+  readSealedEpoch,
   readTotals,
   readWatermark,
+  sealTotals,
   type Watermark,
 } from './totals.js';
 
@@ -22,6 +24,10 @@ export interface UsageStore {
   watermark(): Promise<Watermark>;
   /** Never lowers it. */
   raiseWatermark(mark: Watermark): Promise<void>;
+  /** The last epoch whose totals were read for a rebuild: see `RecordOptions`. */
+  sealedEpoch(): Promise<number>;
+  /** From here on nothing is recorded that was taken before this epoch was sealed. */
+  sealTotals(epoch: number): Promise<void>;
   row(reservationId: string): Promise<RecordedRow | undefined>;
   rows(reservationId: string): Promise<RecordedRow[]>;
   budgetAgents(): Promise<string[]>;
@@ -38,6 +44,8 @@ export function createUsageStore(database: Database): UsageStore {
     movedTotals: (sinceMs, limit) => readMovedTotals(database, sinceMs, limit),
     watermark: () => readWatermark(database),
     raiseWatermark: (mark) => raiseWatermark(database, mark),
+    sealedEpoch: () => readSealedEpoch(database),
+    sealTotals: (epoch) => sealTotals(database, epoch),
     row: (reservationId) => usageRow(database, reservationId),
     rows: (reservationId) => usageRows(database, reservationId),
     budgetAgents: () => readBudgetAgents(database),

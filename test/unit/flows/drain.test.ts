@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { UsageEvent } from '#src/core/usage-event.js';
 import { createDrain } from '#src/flows/upkeep/drain.js';
 import type { DrainSource } from '#src/stores/spool.js';
+import { SealedSince } from '#src/stores/usage/record.js';
 import { usageEvents } from '../../support/events.js';
 import { testLog } from '../../support/log.js';
 import { manualClock } from '../../support/manual-clock.js';
@@ -15,9 +16,14 @@ function setup(state: { busy: boolean; eventBytes: number }) {
   const clock = manualClock(0);
   const queue: UsageEvent[] = [];
   const batches: number[] = [];
+  const asked: (number | undefined)[] = [];
+  const seal = { epoch: undefined as number | undefined };
   let wake = () => {};
   const spool: DrainSource = {
-    next: async (most) => ({ events: queue.slice(0, most) }),
+    next: async (most) => ({
+      events: queue.slice(0, most),
+      ...(seal.epoch !== undefined && { sealedEpoch: seal.epoch }),
+    }),
     drained: ({ events }) => void queue.splice(0, events.length),
     onEvent(callback) {
       wake = callback;
@@ -29,7 +35,12 @@ function setup(state: { busy: boolean; eventBytes: number }) {
     }),
   };
   const recorder = {
-    async record(events: readonly UsageEvent[]) {
+    async record(events: readonly UsageEvent[], sealedEpoch?: number) {
+      asked.push(sealedEpoch);
+      if (sealedEpoch === 1) {
+        seal.epoch = 2;
+        throw new SealedSince('2 is sealed by now');
+      }
       batches.push(events.length);
       return { inserted: events.length, duplicates: 0, setAside: 0 };
     },
@@ -43,7 +54,7 @@ function setup(state: { busy: boolean; eventBytes: number }) {
     wake();
   };
   drain.start();
-  return { clock, drain, put, batches };
+  return { clock, drain, put, batches, asked, seal, log };
 }
 
 /** Lets everything that is ready happen. */
@@ -108,4 +119,16 @@ test('a drain that is stopped does not wait for its pause', async () => {
   await settled();
   await drain.stop();
   expect(batches.length).toBeLessThanOrEqual(1);
+});
+
+test('a batch that a rebuild overtook is not recorded, and what is there by now is read', async () => {
+  const { drain, put, batches, asked, seal, log } = setup({ busy: false, eventBytes: 1 });
+  await settled();
+  seal.epoch = 1;
+  put(4);
+  await settled();
+  expect(asked).toEqual([1, 2]);
+  expect(batches).toEqual([4]);
+  expect(drain.state()).toMatchObject({ failures: 0, inserted: 4 });
+  expect(JSON.stringify(log.lines)).toContain('overtook');
 });

@@ -18,7 +18,7 @@ function setup(events: readonly UsageEvent[]) {
   const clock = manualClock(0);
   const kept = [...events];
   const rows: { id: string; kind: string; outcome: string; lines: UsageEvent['lines'] }[] = [];
-  const world = { outbox: 0, rows, kept, clock };
+  const world = { outbox: 0, sealedEpoch: EPOCH - 1, rows, kept, clock };
   const record = async (batch: readonly UsageEvent[]) => {
     const isThere = ({ id, kind }: UsageEvent) =>
       rows.some((row) => row.id === id && row.kind === kind);
@@ -39,6 +39,7 @@ function setup(events: readonly UsageEvent[]) {
     } as unknown as LosableLedger,
     usage: {
       watermark: async () => ({ epoch: EPOCH, seq: 0 }),
+      sealedEpoch: async () => world.sealedEpoch,
       rows: async (id: string) => rows.filter((row) => row.id === id),
     } as unknown as UsageStore,
     // Another one holds the lock.
@@ -90,4 +91,13 @@ test('the spool waits for the outbox, so that nothing is booked whole beside its
   expect(rows.map(({ kind }) => kind)).toEqual(['base', 'late']);
   expect(sumOf(rows)).toEqual(WHOLE);
   expect(kept).toEqual([]);
+});
+
+test('a gateway that comes when the totals are read leaves what it has to the custody', async () => {
+  const event = usageEvent({ epoch: 54 });
+  const { rows, kept, world, rebuilder } = setup([event]);
+  world.sealedEpoch = EPOCH;
+  await rebuilder.look();
+  expect(rows).toEqual([]);
+  expect(kept).toEqual([event]);
 });
