@@ -24,7 +24,7 @@ import { createCallerDoors } from './edges/http/caller-doors.js';
 import { createProxy, type ProxyDeps } from './edges/http/proxy.js';
 import { createQuoteDoor } from './edges/http/quote-door.js';
 import { authenticate } from './flows/call/authenticate.js';
-import type { CallDeps, CallOptions } from './flows/call/deps.js';
+import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
 import type { FitDeps } from './flows/call/fit.js';
 import { createHandle } from './flows/call/handle.js';
 import { previewPrompt } from './flows/call/preview.js';
@@ -241,10 +241,31 @@ function teller({ logLevel }: Config, log: Log, metrics: Metrics): CallDeps['tol
   if (!isTold) return (summary) => metrics.call(summary);
   return (summary) => {
     metrics.call(summary);
-    const { costNanoUsd, overheadMs, durationMs, heldNanoUsd, ...fields } = summary;
-    const cost = costNanoUsd === null ? {} : { costUsd: formatUsd(costNanoUsd) };
-    const times = { overheadMs: round(overheadMs), durationMs: round(durationMs) };
-    log.info({ ...fields, ...cost, heldUsd: formatUsd(heldNanoUsd), ...times }, 'call');
+    log.info(lineOf(summary), 'call');
+  };
+}
+
+// Member by member: a line is made for every call, and what is undefined is not written.
+function lineOf(summary: CallSummary) {
+  const { costNanoUsd } = summary;
+  return {
+    requestId: summary.requestId,
+    operation: summary.operation,
+    outcome: summary.outcome,
+    status: summary.status,
+    code: summary.code,
+    agent: summary.agent,
+    model: summary.model,
+    provider: summary.provider,
+    stream: summary.stream,
+    attempts: summary.attempts,
+    inputTokens: summary.inputTokens,
+    outputTokens: summary.outputTokens,
+    firstByteMs: summary.firstByteMs,
+    costUsd: costNanoUsd === null ? undefined : formatUsd(costNanoUsd),
+    heldUsd: formatUsd(summary.heldNanoUsd),
+    overheadMs: round(summary.overheadMs),
+    durationMs: round(summary.durationMs),
   };
 }
 

@@ -72,7 +72,7 @@ export interface Call {
   maxCostNanoUsd?: number;
   idempotencyKey?: string;
   /** Client headers that may travel on: `anthropic-*`, `openai-*`, traceparent, accept. */
-  passHeaders: Record<string, string>;
+  passHeaders: Readonly<Record<string, string>>;
   body: CallBody;
   /** Where the prompt was fitted to a budget: the body is what came of it. */
   prompt?: FittedPrompt;

@@ -3,7 +3,8 @@
 export interface UpstreamRequest {
   method: 'GET' | 'POST' | 'DELETE';
   url: string;
-  headers: Record<string, string>;
+  /** Never changed: one object may be the headers of many requests. */
+  headers: Readonly<Record<string, string>>;
   body: readonly Uint8Array[] | null;
   /** Whether private and loopback addresses may be dialled. */
   allowPrivate: boolean;

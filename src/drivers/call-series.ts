@@ -6,8 +6,8 @@ export interface CallMeasure {
   operation: string;
   outcome: string;
   status: number;
-  code?: string;
-  provider?: string;
+  code?: string | undefined;
+  provider?: string | undefined;
   model: string;
   inputTokens: number;
   outputTokens: number;

@@ -12,20 +12,31 @@ const OURS = new Set([
   'accept-encoding',
 ]);
 
+// Calls of one kind have one object of headers, which nobody changes.
+const written = new WeakMap<Readonly<Record<string, string>>, string>();
+
 /** `bytes`: of the body; null where there is none. Undefined if a header may not be written. */
 export function writeRequestHead(
   method: string,
   { host, path }: { host: string; path: string },
-  headers: Record<string, string>,
+  headers: Readonly<Record<string, string>>,
   bytes: number | null,
 ): string | undefined {
-  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
+  const lines = written.get(headers) ?? writeLines(headers);
+  if (lines === undefined) return undefined;
+  const length = bytes === null ? '' : `content-length: ${bytes}\r\n`;
+  return `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines}${length}\r\n`;
+}
+
+function writeLines(headers: Readonly<Record<string, string>>): string | undefined {
+  let lines = 'connection: keep-alive\r\n';
   for (const name in headers) {
     if (OURS.has(name)) continue;
     const value = headers[name]!;
     if (!isHeaderName(name) || !isHeaderValue(value)) return undefined;
-    head += `${name}: ${value}\r\n`;
+    lines += `${name}: ${value}\r\n`;
   }
-  const length = bytes === null ? '' : `content-length: ${bytes}\r\n`;
-  return `${head}accept-encoding: identity\r\n${length}\r\n`;
+  lines += 'accept-encoding: identity\r\n';
+  written.set(headers, lines);
+  return lines;
 }

@@ -84,7 +84,24 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
 
 // undici dials: TLS sessions, and the faster of two address families. The deadlines are the
 // exchange's own, so its are off.
-const SOCKETS = { allowH2: false, timeout: 0, keepAliveInitialDelay: 15_000 };
+const SOCKETS = {
+  allowH2: false,
+  timeout: 0,
+  keepAliveInitialDelay: 15_000,
+  onread: {
+    buffer: Buffer.allocUnsafeSlow(64 * 1024),
+    callback: tellRead,
+  },
+};
+
+// All sockets read into one buffer: left to itself a socket takes 64 KB for each read and gives
+// back what it did not need. What came is copied before anybody else can read.
+function tellRead(this: Socket, length: number, shared: Uint8Array): boolean {
+  const bytes = Buffer.allocUnsafe(length);
+  bytes.set(length === shared.length ? shared : shared.subarray(0, length));
+  this.emit('data', bytes);
+  return true;
+}
 
 function dialler(): (address: Address, allowPrivate: boolean) => Dial {
   const guarded = buildConnector({ ...SOCKETS, lookup: guardedLookup(false) });

@@ -25,7 +25,7 @@ export interface Said {
   /** Attribution as the client tells it: never a reason to refuse a call. */
   readonly claims: Attribution;
   /** What travels on to a provider; the client's account at a provider does not. */
-  readonly passHeaders: Record<string, string>;
+  readonly passHeaders: Readonly<Record<string, string>>;
   /** The client's own id of the request, if it can do no harm. */
   readonly requestId: string | undefined;
   /** Why a body of this kind is not taken. */
@@ -127,13 +127,25 @@ function tagsIn(text: string): Record<string, string> {
   return Object.fromEntries(pairs.filter(([name]) => name !== '' && name !== '__proto__'));
 }
 
-function passHeadersIn(headers: Headers): Record<string, string> {
+const SHARED_MAX = 256;
+const SHARED_CHARS_MAX = 1024;
+const shared = new Map<string, Readonly<Record<string, string>>>();
+
+// One object for all who send the same, so that what follows from it is worked out once.
+function passHeadersIn(headers: Headers): Readonly<Record<string, string>> {
   const pass: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (typeof value === 'string' && travels(name)) pass[name] = value;
   }
-  return pass;
+  const key = 'traceparent' in pass ? '' : JSON.stringify(pass);
+  const known = shared.get(key);
+  if (known) return known;
+  const own = Object.freeze(pass);
+  if (key === '' || key.length > SHARED_CHARS_MAX) return own;
+  if (shared.size >= SHARED_MAX) shared.clear();
+  shared.set(key, own);
+  return own;
 }
 
 function travels(name: string): boolean {

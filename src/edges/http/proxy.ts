@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.js';
 import { isRefused, type Problem, type Refused, refuse } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import { answerProblem, type Body, type BodyOptions, type Exchange, fail } from './exchange.js';
-import { claimsWith } from './headers.js';
+import { claimsWith, type Said } from './headers.js';
 import { breathe, isLarge } from './large-body.js';
 
 export interface ProxyDeps {
@@ -15,7 +15,7 @@ export interface ProxyDeps {
   log: Log;
   /** Does the whole call and resolves when it is over; a refusal is answered here. */
   handle(call: Call): Promise<Refused | undefined>;
-  authenticate(part: Pick<Call, 'credential' | 'claims'>): Caller | Refused;
+  authenticate(part: Pick<Call, 'credential' | 'claims' | 'known'>): Caller | Refused;
   /** Reads a body in the wire format of its door. */
   readCall(operation: Operation, raw: Buffer, caller: Caller): CallBody | Refused;
 }
@@ -84,7 +84,7 @@ export function readCall(
 ): Read | Promise<Read> {
   const { credential, idempotencyKey, maxCostNanoUsd } = exchange.said;
   if (isRefused(credential)) return credential;
-  const caller = deps.authenticate({ credential, claims: {} });
+  const caller = callerOf(exchange.said, credential, deps);
   if (isRefused(caller)) return caller;
   if (isRefused(idempotencyKey)) return idempotencyKey;
   if (isRefused(maxCostNanoUsd)) return maxCostNanoUsd;
@@ -96,6 +96,20 @@ export function readCall(
   const body = deps.readCall(operation, raw, caller);
   return isRefused(body) ? body : callOf(exchange, operation, caller, body);
 }
+
+// Whose head it was when it came before, which saves hashing the key, and nothing else.
+const callers = new WeakMap<Said, Caller>();
+
+function callerOf(said: Said, credential: string, deps: Reads): Caller | Refused {
+  const known = callers.get(said);
+  const caller = deps.authenticate(
+    known ? { credential, claims: NO_CLAIMS, known } : { credential, claims: NO_CLAIMS },
+  );
+  if (caller !== known && !isRefused(caller)) callers.set(said, caller);
+  return caller;
+}
+
+const NO_CLAIMS = Object.freeze({});
 
 async function readLate(
   exchange: Exchange,

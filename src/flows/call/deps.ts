@@ -76,10 +76,10 @@ export interface CallSummary {
   operation: Operation;
   outcome: Outcome | 'refused' | 'failed' | 'passed';
   status: number;
-  code?: string;
-  agent?: string;
+  code: string | undefined;
+  agent: string | undefined;
   model: string;
-  provider?: string;
+  provider: string | undefined;
   stream: boolean;
   attempts: number;
   inputTokens: number;

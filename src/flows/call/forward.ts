@@ -2,7 +2,7 @@
 // only before the first byte, and after an attempt that may be billed only if the ledger grants
 // that attempt's charge on top.
 
-import type { Call, Target } from '../../core/call.js';
+import type { Call, Operation, Provider, Target } from '../../core/call.js';
 import type { BodyEdits } from '../../core/dialect.js';
 import { type Refused, refuse } from '../../core/errors.js';
 import type { UpstreamFailure, UpstreamRequest } from '../../core/upstream.js';
@@ -181,16 +181,37 @@ export function requestFor(
   const { provider } = target;
   const body = dialect?.writeBody(call.body, { ...edits, model: target.model }) ?? [];
   const { connectTimeoutMs, firstByteTimeoutMs, answerTimeoutMs, idleTimeoutMs } = deps.options;
+  const { url, headers } = addressOf(call, provider);
   return {
     method: 'POST',
-    url: provider.baseUrl + UPSTREAM_PATHS[call.operation],
-    headers: { ...call.passHeaders, ...provider.headers, 'content-type': 'application/json' },
+    url,
+    headers,
     body,
     allowPrivate: provider.allowPrivate,
     connectTimeoutMs,
     firstByteTimeoutMs: call.body.stream ? firstByteTimeoutMs : answerTimeoutMs,
     idleTimeoutMs,
   };
+}
+
+interface Address {
+  operation: Operation;
+  provider: Provider;
+  url: string;
+  headers: Readonly<Record<string, string>>;
+}
+
+// Clients that send the same headers share one object of them: what follows from it is made once.
+const addresses = new WeakMap<Readonly<Record<string, string>>, Address>();
+
+function addressOf({ operation, passHeaders }: Call, provider: Provider): Address {
+  const known = addresses.get(passHeaders);
+  if (known && known.operation === operation && known.provider === provider) return known;
+  const url = provider.baseUrl + UPSTREAM_PATHS[operation];
+  const headers = { ...passHeaders, ...provider.headers, 'content-type': 'application/json' };
+  const address = { operation, provider, url, headers };
+  addresses.set(passHeaders, address);
+  return address;
 }
 
 const UPSTREAM_PATHS = {

@@ -13,13 +13,13 @@ export function summarise(
 ): void {
   const { call, deps, caller } = passage;
   const { reading } = settlement;
-  const agent = caller.attribution.agentName;
   deps.told({
     requestId: call.requestId,
     operation: call.operation,
     outcome: reading.outcome,
     status: ended.status,
-    ...(agent === undefined ? {} : { agent }),
+    code: undefined,
+    agent: caller.attribution.agentName,
     model: reading.model,
     provider: reading.provider,
     stream: call.body.stream,
@@ -47,8 +47,10 @@ export function summariseRefusal(
     operation: call.operation,
     outcome: status === undefined ? 'refused' : 'passed',
     status: status ?? own ?? ERROR_CODES[code].status,
-    ...(status === undefined ? { code } : {}),
+    code: status === undefined ? code : undefined,
+    agent: undefined,
     model: call.body.model,
+    provider: undefined,
     stream: call.body.stream,
     attempts: 0,
     inputTokens: 0,

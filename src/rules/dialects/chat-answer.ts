@@ -25,6 +25,7 @@ export function readChatAnswer(json: JsonObject, quirks: ProviderQuirks): Answer
   if (!told) return answer;
   const reading = readChatUsage(told, quirks);
   const { usage, source } = completeUsage(reading, { inputTokens: 0, outputTokens: 0 });
-  const complete = source === 'provider' ? { usage } : {};
-  return { ...answer, ...complete, anomalies: reading.anomalies };
+  if (source === 'provider') answer.usage = usage;
+  answer.anomalies = reading.anomalies;
+  return answer;
 }

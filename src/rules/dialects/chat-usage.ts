@@ -3,7 +3,7 @@
 // explicit 0 is 0, a field that is absent stays unknown, so that the caller counts it.
 
 import { isJsonObject, type JsonObject } from '../../core/json.js';
-import { NO_USAGE, type Usage } from '../../core/usage.js';
+import type { Usage } from '../../core/usage.js';
 import { isCount, UsageFields } from './usage-fields.js';
 
 export interface ChatUsageQuirks {
@@ -58,9 +58,15 @@ export function completeUsage(
 ): { usage: Usage; source: 'provider' | 'counted' } {
   const { input, output, webSearches } = reading;
   const usage: Usage = {
-    ...NO_USAGE,
-    ...(input ?? { input: counted.inputTokens }),
-    ...(output ?? { output: counted.outputTokens }),
+    input: input ? input.input : counted.inputTokens,
+    cachedRead: input ? input.cachedRead : 0,
+    cacheWrite5m: input ? input.cacheWrite5m : 0,
+    cacheWrite1h: input ? input.cacheWrite1h : 0,
+    output: output ? output.output : counted.outputTokens,
+    reasoning: output ? output.reasoning : 0,
+    audioInput: input ? input.audioInput : 0,
+    audioOutput: output ? output.audioOutput : 0,
+    imageInput: input ? input.imageInput : 0,
     requests: 1,
     webSearches,
   };
