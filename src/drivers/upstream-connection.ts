@@ -43,6 +43,8 @@ export class Connection {
   #reading = false;
   /** More came than was asked for: what follows cannot be told apart. */
   #spoilt = false;
+  /** The upstream's end came while the reader was held, as it does with the last bytes by TLS. */
+  #endedHeld = false;
   #idleTimer: NodeJS.Timeout | undefined;
   #idleMs = 0;
 
@@ -88,14 +90,16 @@ export class Connection {
     this.#rest = undefined;
     if (rest) this.#read(rest);
     else this.#conclude();
-    if (!this.#reader.held) this.#socket?.resume();
+    if (this.#reader.held) return;
+    if (this.#endedHeld) this.#ended();
+    else this.#socket?.resume();
   }
 
   /** Takes it back from its call, whose answer was read to its end; false: it is of no more use. */
   keep(): boolean {
     this.#user = undefined;
     const keepMs = this.#spoilt || this.#socket?.writableLength !== 0 ? 0 : this.#reader.keepMs;
-    if (keepMs <= 0 || this.destroyed) return false;
+    if (keepMs <= 0 || this.destroyed || this.#endedHeld) return false;
     // A call in between leaves the timer as it is: it is set anew more cheaply than made anew.
     if (this.#idleTimer && keepMs === this.#idleMs) this.#idleTimer.refresh();
     else {
@@ -125,7 +129,9 @@ export class Connection {
     socket.on('data', (bytes: Buffer) => this.#came(bytes));
     socket.on('end', () => this.#ended());
     socket.on('error', (error) => this.#broken('reset', error.message));
-    socket.on('close', () => this.#broken('reset', 'the connection was closed'));
+    socket.on('close', () => {
+      if (!this.#endedHeld) this.#broken('reset', 'the connection was closed');
+    });
     if (this.#reader.held) socket.pause();
   }
 
@@ -183,6 +189,9 @@ export class Connection {
   }
 
   #ended(): void {
+    this.#endedHeld = this.#reader.held;
+    // What came before it is read first.
+    if (this.#endedHeld) return;
     const user = this.#user;
     if (user !== undefined && this.#reader.endsWithConnection) {
       this.#user = undefined;
