@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --min-semi-space-size=64 --max-semi-space-size=64
+#!/usr/bin/env -S node --min-semi-space-size=64 --max-semi-space-size=64 --initial-old-space-size=192
 // The command `purser`: sets up what is stale, then hands its arguments to the gateway's main.
 
 import { join } from 'node:path';
