@@ -118,12 +118,12 @@ async function book(
 }
 
 async function write({ ledger, spool }: SettleOptions, unwritten: UsageEvent[]): Promise<void> {
-  // With Redis the outbox has it.
+  // With Redis the outbox has it, and the spool is the second custodian.
+  const durability = ledger.kind === 'redis' ? 'written' : 'fsync';
   const events = unwritten.splice(0);
-  if (ledger.kind === 'redis') return;
   for (const [index, event] of events.entries()) {
     try {
-      await spool.ended(event, 'fsync');
+      await spool.ended(event, durability);
     } catch (error) {
       unwritten.push(...events.slice(index));
       throw error;

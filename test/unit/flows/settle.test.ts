@@ -96,3 +96,22 @@ test('a correction that has its row is not booked again', async () => {
   expect(done).toEqual(['settled']);
   expect(adjusts).toEqual([]);
 });
+
+test.each([
+  ['redis', 'written'],
+  ['memory', 'fsync'],
+] as const)('a correction booked on %s is in the spool too, %s', async (kind, durability) => {
+  const kept: unknown[] = [];
+  const booked = { ...event, kind: 'reconciled', seq: 7, epoch: 1, atMs: 1 } as const;
+  const answer = 'ADJUSTED' as const;
+  const { settler } = settling([{ usage, costNanoUsd: 18 }], {
+    ledger: {
+      kind,
+      nowMs: () => 1,
+      adjust: async () => ({ answer, balances: [], seq: 7, epoch: 1, timeMs: 1, event: booked }),
+    },
+    spool: { ended: async (...told) => void kept.push(told) },
+  });
+  await settler.round();
+  expect(kept).toEqual([[booked, durability]]);
+});
