@@ -20,7 +20,7 @@ export class Waiting {
 
   /** `refused`: there was no room to queue it, so that it will never be written. */
   constructor(
-    public line: Buffer,
+    readonly line: Buffer,
     readonly entry: LogEntry,
     readonly kind: AppendKind,
     readonly refused = false,
@@ -54,21 +54,17 @@ export class Waiting {
   }
 }
 
-/**
- * Their lines in one piece, of which those that stay hold a part from then on: by itself a line
- * keeps all of the pool alive that it was cut from.
- */
+/** Their lines in one piece, as which they nearly always were made. */
 export function joinLines(batch: readonly Waiting[]): Buffer {
-  let bytes = 0;
-  for (const { line } of batch) bytes += line.length;
-  const joined = Buffer.allocUnsafeSlow(bytes);
-  let at = 0;
-  for (const waiting of batch) {
-    const end = at + waiting.line.copy(joined, at);
-    if (!waiting.kind.durable) waiting.line = joined.subarray(at, end);
-    at = end;
+  const first = batch[0]!.line;
+  let end = first.byteOffset;
+  for (const { line } of batch) {
+    if (line.buffer !== first.buffer || line.byteOffset !== end) {
+      return Buffer.concat(batch.map((waiting) => waiting.line));
+    }
+    end += line.length;
   }
-  return joined;
+  return Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset);
 }
 
 export class WaitingList {

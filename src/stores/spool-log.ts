@@ -9,7 +9,7 @@ import { type AppendLog, type AppendLogOptions, openAppendLog } from '../drivers
 import type { LogEntry } from '../drivers/log-segments.js';
 import type { DrainBatch, DrainSource, Recovery, SentRecord, Spool } from './spool.js';
 import { type Queued, SpoolQueue } from './spool-queue.js';
-import { type Position, writeRecord } from './spool-records.js';
+import { type Position, writeEnded, writeRecord, writeSent } from './spool-records.js';
 import { type Found, recoverSpool } from './spool-recovery.js';
 
 export interface SpoolLogOptions extends Omit<AppendLogOptions, 'preamble'> {
@@ -63,8 +63,7 @@ export class SpoolLog implements Spool, DrainSource {
   }
 
   sent(record: SentRecord): Promise<void> {
-    const text = writeRecord({ t: 'sent', sent: record });
-    const appended = this.#log.append(text, WRITTEN);
+    const appended = this.#log.append(writeSent(record), WRITTEN);
     this.#open.set(record.id, appended.entry);
     return new Promise((resolve, reject) => {
       appended.whenDone((error) => {
@@ -82,8 +81,8 @@ export class SpoolLog implements Spool, DrainSource {
     this.#log.append(text, WRITTEN);
   }
 
-  ended(event: UsageEvent, durability: 'fsync' | 'written'): Promise<void> {
-    const text = writeRecord({ t: 'ended', event });
+  ended(event: UsageEvent, durability: 'fsync' | 'written', stub?: string): Promise<void> {
+    const text = writeEnded(event, stub);
     const appended = this.#log.append(text, durability === 'fsync' ? DURABLE : WAIT);
     if (appended.refused) return appended.done;
     this.#open.delete(event.id);

@@ -20,8 +20,11 @@ export interface Spool {
   sent(record: SentRecord): Promise<void>;
   /** Fire and forget; written with the next group. */
   seen(spends: readonly { id: string; seen: Amounts }[]): void;
-  /** Resolves when the event is durable: fsynced, or only written if another custodian has it. */
-  ended(event: UsageEvent, durability: 'fsync' | 'written'): Promise<void>;
+  /**
+   * Resolves when the event is durable: fsynced, or only written if another custodian has it.
+   * `stub`: JSON of the event's, where it is at hand.
+   */
+  ended(event: UsageEvent, durability: 'fsync' | 'written', stub?: string): Promise<void>;
   /** A reservation that ended without an event (released after sent): its `sent` is void. */
   released(id: string): void;
   /** Bytes that wait for the drain, and whether new calls must be refused. */

@@ -6,17 +6,16 @@ import type { Passage, Settlement } from './passage.js';
 /** False: the log took nothing, so the client must not be told that all is well. */
 export async function record(passage: Passage, settlement: Settlement): Promise<boolean> {
   const { deps, admission } = passage;
-  if (!settlement.event) return true;
+  const { event, custodian } = settlement;
+  if (!event) return true;
   deps.failpoint('pre_spool');
+  const stub = event.stub === admission.stubFields ? admission.stub : undefined;
   try {
-    await deps.spool.ended(
-      settlement.event,
-      settlement.custodian === 'outbox' ? 'written' : 'fsync',
-    );
+    await deps.spool.ended(event, custodian === 'outbox' ? 'written' : 'fsync', stub);
   } catch (error) {
     const { id } = admission.reserved;
     deps.log.error({ id, error }, 'the usage log took no `ended` record');
-    return settlement.custodian === 'outbox';
+    return custodian === 'outbox';
   }
   deps.failpoint('post_spool');
   return true;
