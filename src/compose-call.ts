@@ -45,7 +45,7 @@ import { responses } from './rules/dialects/responses.js';
 import { readResponsesCall } from './rules/dialects/responses-call.js';
 import { openKeyVerifier } from './stores/api-keys.js';
 import type { Directory } from './stores/directory.js';
-import type { Ledger } from './stores/ledger/ledger.js';
+import type { CallableLedger, Ledger } from './stores/ledger/ledger.js';
 import { createOutputSizes } from './stores/output-sizes.js';
 import { createResponseIds } from './stores/response-ids.js';
 import type { Spool } from './stores/spool.js';
@@ -59,7 +59,7 @@ export interface CallParts {
   metrics: Metrics;
   tokenizer: Tokenizer;
   spool: Spool;
-  ledger: Ledger;
+  ledger: CallableLedger;
   directory: Directory;
   pepper: Buffer;
   providers: readonly ProviderConfig[];
@@ -103,9 +103,13 @@ export function composeCall(parts: CallParts) {
   const handle = createHandle(callDeps);
   const running = openCount();
   const { door, options } = callDoor(parts, identify);
-  const handled = (call: Call) => {
+  const handled = async (call: Call) => {
     running.add(1);
-    return handle(call).finally(() => running.add(-1));
+    try {
+      return await handle(call);
+    } finally {
+      running.add(-1);
+    }
   };
   const proxy = createProxy({ ...door, handle: handled }, options);
   const authenticate = identify;

@@ -8,14 +8,14 @@ import type { Log } from './core/log.js';
 import { openRedis } from './drivers/redis.js';
 import { loadScripts } from './drivers/scripts.js';
 import { createLeases, type Leases } from './stores/ledger/leases.js';
-import type { Ledger } from './stores/ledger/ledger.js';
+import type { CallableLedger } from './stores/ledger/ledger.js';
 import { createMemoryLedger } from './stores/ledger/memory-ledger.js';
 import { createOutbox, type Outbox } from './stores/ledger/outbox.js';
 import { checkRedis } from './stores/ledger/redis-checks.js';
 import { createRedisLedger, type RedisLedger } from './stores/ledger/redis-ledger.js';
 
 export interface OpenLedger {
-  ledger: Ledger;
+  ledger: CallableLedger;
   described: string;
   /** What only Redis has beside the ledger itself. */
   redis?: { ledger: RedisLedger; outbox: Outbox; leases: Leases };

@@ -35,12 +35,8 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
   const twins = new Set<string>();
   let open = 0;
 
-  const run = async (exchange: Exchange, operation: Operation): Promise<Refused | undefined> => {
-    const reading = readCall(exchange, operation, deps, options);
-    const call = reading instanceof Promise ? await reading : reading;
-    if (call === undefined || isRefused(call)) return call;
-    if (call.idempotencyKey === undefined) return deps.handle(call);
-    const twin = `${call.credential}\n${call.idempotencyKey}`;
+  const once = async (call: Call, key: string): Promise<Refused | undefined> => {
+    const twin = `${call.credential}\n${key}`;
     if (twins.has(twin)) return refuse('idempotency_in_progress', TWIN);
     twins.add(twin);
     try {
@@ -48,6 +44,11 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
     } finally {
       twins.delete(twin);
     }
+  };
+  const run = (call: Read) => {
+    if (call === undefined || isRefused(call)) return call;
+    const { idempotencyKey } = call;
+    return idempotencyKey === undefined ? deps.handle(call) : once(call, idempotencyKey);
   };
   return {
     async call(exchange, operation) {
@@ -60,7 +61,8 @@ export function createProxy(deps: ProxyDeps, options: ProxyOptions): CallDoor {
       if (busy) return answerProblem(exchange, busy);
       open += 1;
       try {
-        const refused = await run(exchange, operation);
+        const reading = readCall(exchange, operation, deps, options);
+        const refused = await run(reading instanceof Promise ? await reading : reading);
         if (refused) answerProblem(exchange, refused.refused);
       } catch (error) {
         fail(exchange, error, deps.log);

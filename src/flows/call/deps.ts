@@ -12,7 +12,7 @@ import type { Upstream } from '../../core/upstream.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { TextBytes } from '../../rules/tokens/calibrate.js';
 import type { Calibration } from '../../stores/calibration.js';
-import type { Ledger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
+import type { CallableLedger, OpenHold, Shortage } from '../../stores/ledger/ledger.js';
 import type { OutputSizes } from '../../stores/output-sizes.js';
 import type { PromptSnapshots } from '../../stores/prompt/snapshots.js';
 import type { ResponseIds } from '../../stores/response-ids.js';
@@ -93,8 +93,8 @@ export interface CallSummary {
 
 /** As much of the ledger as a call needs. */
 export type CallLedger = Pick<
-  Ledger,
-  'nowMs' | 'reserve' | 'extend' | 'finalize' | 'release' | 'balances'
+  CallableLedger,
+  'now' | 'nowMs' | 'reserve' | 'extend' | 'finalize' | 'release' | 'balances'
 >;
 
 export interface CallDeps {

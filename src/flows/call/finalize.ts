@@ -2,13 +2,18 @@
 // by then the provider has charged: any amount is taken, and a ledger that cannot answer leaves
 // the event to the spool, from which it is booked later.
 
+import type { Amounts } from '../../core/amount.js';
 import type { Price } from '../../core/price.js';
 import { inputTokens, outputTokens, type Usage } from '../../core/usage.js';
 import type { Outcome, Reading, UsageEvent } from '../../core/usage-event.js';
 import { inputCharge } from '../../rules/catalog/charge.js';
 import { isStandardTier } from '../../rules/catalog/tier-rates.js';
 import { keptAs } from '../../rules/providers/kept-as.js';
-import { type FinalizeReply, LedgerUnavailable } from '../../stores/ledger/ledger.js';
+import {
+  type FinalizeReply,
+  type FinalizeRequest,
+  LedgerUnavailable,
+} from '../../stores/ledger/ledger.js';
 import { sizesKey } from './estimate.js';
 import { amountsOf, type Metered } from './meter.js';
 import { type Passage, plus, type Settlement } from './passage.js';
@@ -22,14 +27,9 @@ export interface Ended {
   answerId?: string | undefined;
 }
 
-export async function finalize(passage: Passage, ended: Ended): Promise<Settlement> {
+/** At once where the ledger answers at once. */
+export function finalize(passage: Passage, ended: Ended): Settlement | Promise<Settlement> {
   passage.stopBeat();
-  const settlement = await book(passage, ended);
-  passage.settlement = settlement;
-  return settlement;
-}
-
-async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   const { deps, admission } = passage;
   const { id } = admission.reserved;
   const { usage, serviceTier } = ended.metered;
@@ -37,14 +37,42 @@ async function book(passage: Passage, ended: Ended): Promise<Settlement> {
   const reading = readingOf(passage, ended, actual.nano_usd);
   learn(passage, ended, reading);
   const event = { id, stub: admission.stubFields, reading };
-  let reply: FinalizeReply;
+  const { now } = deps.ledger;
+  if (now) {
+    passage.settlement = settled(passage, reading, actual, now.finalize({ id, actual, event }));
+    return passage.settlement;
+  }
+  return bookLater(passage, { id, actual, event }, reading);
+}
+
+async function bookLater(
+  passage: Passage,
+  request: FinalizeRequest,
+  reading: Reading,
+): Promise<Settlement> {
+  const { deps } = passage;
+  const { id, actual } = request;
+  let settlement: Settlement;
   try {
-    reply = await deps.ledger.finalize({ id, actual, event });
+    const reply = await deps.ledger.finalize(request);
+    settlement = settled(passage, reading, actual, reply);
   } catch (error) {
     if (!(error instanceof LedgerUnavailable)) throw error;
     deps.log.warn({ id, reason: error.message }, 'the ledger could not book; the spool keeps it');
-    return { ...unbooked(passage, reading, actual), reading };
+    settlement = { ...unbooked(passage, reading, actual), reading };
   }
+  passage.settlement = settlement;
+  return settlement;
+}
+
+function settled(
+  passage: Passage,
+  reading: Reading,
+  actual: Amounts,
+  reply: FinalizeReply,
+): Settlement {
+  const { deps, admission } = passage;
+  const { id } = admission.reserved;
   if (reply.answer === 'FINALIZED' || reply.answer === 'LATE_FINALIZE') {
     if (reply.answer === 'LATE_FINALIZE') deps.log.warn({ id }, 'booked after it was reaped');
     const { custodian, balances } = reply;
@@ -106,11 +134,12 @@ function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading
   const usage = { ...ended.metered.usage };
   // Prompts of attempts that brought nothing are tokens of this call, too.
   usage.input += passage.billed.tokens;
-  const unpriced = unpricedParts(target.price, ended.metered.serviceTier);
+  const { serviceTier } = ended.metered;
+  const unpriced = unpricedParts(target.price, serviceTier);
   const firstByteMs =
     passage.firstByteMs === null ? null : Math.round(passage.firstByteMs - call.arrivedMs);
   const lastByteMs = passage.lastByteMs ?? deps.clock.elapsedMs();
-  return {
+  const reading: Reading = {
     provider: target.provider.name,
     model: target.model,
     priceVersion: target.price?.version ?? '',
@@ -126,30 +155,35 @@ function readingOf(passage: Passage, ended: Ended, costNanoUsd: number): Reading
     estimatedInputTokens: estimate.inputTokens,
     estimatedOutputTokens: estimate.outputTokensMax * call.body.choices,
     heldNanoUsd: estimate.hold.nano_usd,
-    ...savedBy(passage, usage),
-    anomalies: [...ended.anomalies, ...unpriced],
-    ...keptOf(passage, ended),
-    ...(ended.metered.serviceTier !== undefined && { serviceTier: ended.metered.serviceTier }),
+    anomalies: unpriced.length === 0 ? ended.anomalies : [...ended.anomalies, ...unpriced],
   };
+  const saved = savedBy(passage, usage);
+  if (saved) reading.saved = saved;
+  const kept = keptOf(passage, ended);
+  if (kept) reading.kept = kept;
+  if (serviceTier !== undefined) reading.serviceTier = serviceTier;
+  return reading;
 }
 
 /** A prompt that nobody was charged for saved nothing either. */
-function savedBy({ admission, target }: Passage, usage: Usage): Pick<Reading, 'saved'> {
+function savedBy({ admission, target }: Passage, usage: Usage): Reading['saved'] {
   const fitted = admission.stubFields.prompt;
   const tokens = fitted ? fitted.tokensBefore - fitted.tokensAfter : 0;
-  if (tokens <= 0 || inputTokens(usage) === 0) return {};
+  if (tokens <= 0 || inputTokens(usage) === 0) return undefined;
   const nanoUsd = target.price ? inputCharge(target.price, usage, tokens) : 0;
-  return { saved: { tokens, nanoUsd } };
+  return { tokens, nanoUsd };
 }
 
-function keptOf({ call, target }: Passage, { answerId: id }: Ended): Pick<Reading, 'kept'> {
-  const as =
-    id === undefined ? undefined : keptAs(call.operation, call.body, target.provider.quirks);
-  return id === undefined || as === undefined ? {} : { kept: { id, as } };
+function keptOf({ call, target }: Passage, { answerId: id }: Ended): Reading['kept'] {
+  if (id === undefined) return undefined;
+  const as = keptAs(call.operation, call.body, target.provider.quirks);
+  return as && { id, as };
 }
 
-function unpricedParts(price: Price | undefined, tier: string | undefined): string[] {
+const NONE: readonly string[] = [];
+
+function unpricedParts(price: Price | undefined, tier: string | undefined): readonly string[] {
   if (!price) return ['unpriced'];
   const isKnown = isStandardTier(tier) || price.serviceTiers?.[tier ?? ''] !== undefined;
-  return isKnown ? [] : [`service_tier: ${tier} was priced as default`];
+  return isKnown ? NONE : [`service_tier: ${tier} was priced as default`];
 }

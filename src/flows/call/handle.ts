@@ -40,7 +40,8 @@ export function createHandle(deps: CallDeps): Handle {
     const estimated = estimating instanceof Promise ? await estimating : estimating;
     if (isRefused(estimated)) return summariseRefusal(deps, call, estimated);
     deps.failpoint('pre_reserve');
-    const admission = await reserve(deps, call, caller, plan, estimated);
+    const reserving = reserve(deps, call, caller, plan, estimated);
+    const admission = reserving instanceof Promise ? await reserving : reserving;
     if (isRefused(admission)) return summariseRefusal(deps, call, admission);
     keepSnapshot(deps, call, caller, admission);
     const own = admission.unheld ? unheldDeps(deps) : deps;

@@ -6,7 +6,11 @@ import type { Call, Caller, Estimate, Plan, Target } from '../../core/call.js';
 import type { Balance } from '../../core/envelope.js';
 import { type ErrorCode, type Refused, refuse } from '../../core/errors.js';
 import type { Reading, UsageEvent } from '../../core/usage-event.js';
-import { LedgerUnavailable, type OpenHold } from '../../stores/ledger/ledger.js';
+import {
+  type ExtendRequest,
+  LedgerUnavailable,
+  type OpenHold,
+} from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import type { Exchange } from './exchange.js';
 import type { Admission } from './reserve.js';
@@ -161,38 +165,48 @@ export function markSent(passage: Passage): Promise<SentMark> {
   passage.sentAttempt = passage.attempts;
   const floor = plus(passage.billed, passage.estimate.floor);
   const { id, lines } = reserved;
-  return new Promise((resolve) => {
-    let disk: SentMark | undefined;
-    let ledger: SentMark | undefined;
-    const both = (): void => {
-      if (!disk || !ledger) return;
+  const written = deps.spool.sent({ id, lines, stub, floor });
+  const told = tellLedger(passage, floor);
+  return written.then(
+    () => bothTold(deps, told),
+    async (error: unknown): Promise<SentMark> => {
+      deps.log.error({ id, error }, 'the usage log took no `sent` record');
+      await bothTold(deps, told);
+      return 'unwritten';
+    },
+  );
+}
+
+function bothTold(deps: CallDeps, told: SentMark | Promise<SentMark>) {
+  if (told instanceof Promise) {
+    return told.then((mark) => {
       deps.failpoint('post_send');
-      resolve(disk === 'marked' ? ledger : disk);
-    };
-    deps.spool.sent({ id, lines, stub, floor }).then(
-      () => {
-        disk = 'marked';
-        both();
-      },
-      (error: unknown) => {
-        deps.log.error({ id, error }, 'the usage log took no `sent` record');
-        disk = 'unwritten';
-        both();
-      },
-    );
-    tellLedger(passage, floor).then((mark) => {
-      ledger = mark;
-      both();
+      return mark;
     });
-  });
+  }
+  deps.failpoint('post_send');
+  return told;
+}
+
+function tellLedger(passage: Passage, floor: Amounts): SentMark | Promise<SentMark> {
+  const { deps, admission } = passage;
+  const { now } = deps.ledger;
+  const { id } = admission.reserved;
+  const request = { id, more: NOTHING, sent: { floor }, leaseMs: deps.options.leaseMs };
+  if (!now) return tellLedgerLater(passage, request);
+  try {
+    return now.extend(request).answer === 'GONE' ? 'gone' : 'marked';
+  } catch (error) {
+    deps.log.error({ id, error }, 'the ledger failed on a call that was sent');
+    return 'unwritten';
+  }
 }
 
 /** Never rejects: nobody awaits it yet, so that a throw from here would end the process. */
-async function tellLedger({ deps, admission }: Passage, floor: Amounts): Promise<SentMark> {
-  const { id } = admission.reserved;
-  const { leaseMs } = deps.options;
+async function tellLedgerLater({ deps }: Passage, request: ExtendRequest): Promise<SentMark> {
+  const { id } = request;
   try {
-    const reply = await deps.ledger.extend({ id, more: NOTHING, sent: { floor }, leaseMs });
+    const reply = await deps.ledger.extend(request);
     return reply.answer === 'GONE' ? 'gone' : 'marked';
   } catch (error) {
     // A stream that is under way goes on while the ledger is away; its event waits in the spool.

@@ -28,23 +28,38 @@ export interface Admission {
   shrunk?: Estimate;
 }
 
-export async function reserve(
+/** At once where the ledger answers at once. */
+export function reserve(
   deps: CallDeps,
   call: Call,
   caller: Caller,
   plan: Plan,
   estimate: Estimate,
-): Promise<Admission | Refused> {
+): Admission | Refused | Promise<Admission | Refused> {
   if (deps.spool.state().full) {
     return refuse('usage_log_unavailable', 'The usage log is full: no call can be written down.', {
       headers: { 'retry-after': '5' },
     });
   }
   const lines = reserveLines(caller.envelopes, estimate.hold, deps.ledger.nowMs());
-  const first = await hold(deps, call, caller, plan, estimate, lines);
+  const first = hold(deps, call, caller, plan, estimate, lines);
+  const { dry, shrinks } = deps.options;
+  if (dry || shrinks) return otherwise(deps, call, caller, plan, estimate, first);
+  return first instanceof Promise ? first.then(({ outcome }) => outcome) : first.outcome;
+}
+
+// Where a refusal is not the end of it.
+async function otherwise(
+  deps: CallDeps,
+  call: Call,
+  caller: Caller,
+  plan: Plan,
+  estimate: Estimate,
+  holding: Held | Promise<Held>,
+): Promise<Admission | Refused> {
+  const first = await holding;
   if (deps.options.dry) return dryHold(deps, call, caller, plan, estimate, first);
-  const shrunk =
-    deps.options.shrinks && isRefused(first.outcome) && shrink(call, plan, estimate, first.short);
+  const shrunk = isRefused(first.outcome) && shrink(call, plan, estimate, first.short);
   if (!shrunk) return first.outcome;
   const less = reserveLines(caller.envelopes, shrunk.hold, deps.ledger.nowMs());
   const { outcome } = await hold(deps, call, caller, plan, shrunk, less);
@@ -80,51 +95,74 @@ async function dryHold(
   return { ...outcome, wouldRefuse: `${code}; envelope="${where}"` };
 }
 
-async function hold(
+/** What is asked of the ledger for a call, and by whom. */
+interface Asked {
+  deps: CallDeps;
+  call: Call;
+  caller: Caller;
+  estimate: Estimate;
+  lines: readonly ReserveLine[];
+  id: string;
+  nowMs: number;
+  stub: string;
+  stubFields: Stub;
+}
+
+function hold(
   deps: CallDeps,
   call: Call,
   caller: Caller,
   plan: Plan,
   estimate: Estimate,
   lines: readonly ReserveLine[],
-): Promise<Held> {
+): Held | Promise<Held> {
   const nowMs = deps.ledger.nowMs();
   const id = uuidV7(nowMs);
   const stubFields = stubOf(call, caller, plan, nowMs);
   const stub = JSON.stringify(stubFields);
   const { owner, leaseMs } = deps.options;
-  const ended = (outcome: Admission | Refused, short: readonly Shortage[] = []): Held => ({
-    outcome,
-    lines,
-    short,
-  });
+  const asked: Asked = { deps, call, caller, estimate, lines, id, nowMs, stub, stubFields };
+  const request = { id, owner, lines, leaseMs, stub };
+  const { now } = deps.ledger;
+  if (now) return answered(asked, now.reserve(request));
+  return deps.ledger.reserve(request).then(
+    (reply) => answered(asked, reply),
+    (error: unknown) => {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      return unanswered(asked, error.message);
+    },
+  );
+}
+
+const NOTHING_SHORT: readonly Shortage[] = [];
+
+function answered(asked: Asked, reply: ReserveReply): Held {
+  const { deps, caller, estimate, lines, id, stub, stubFields } = asked;
   const { envelopes } = caller;
-  const unanswered = (reason: string): Held => {
-    if (!mayGoUnheld(caller)) return ended(ledgerUnavailable(deps, call, reason));
-    deps.log.warn({ requestId: call.requestId, reason }, 'a call goes on that holds nothing');
-    // Of the id that was asked for nobody knows what became.
-    const own = { id: uuidV7(nowMs), lines, held: estimate.hold, balances: [], envelopes };
-    return ended({ stub, stubFields, reserved: { ...own, timeMs: nowMs }, unheld: true });
-  };
-  let reply: ReserveReply;
-  try {
-    reply = await deps.ledger.reserve({ id, owner, lines, leaseMs, stub });
-  } catch (error) {
-    if (!(error instanceof LedgerUnavailable)) throw error;
-    return unanswered(error.message);
-  }
   const { balances, timeMs, answer } = reply;
   if (answer === 'RESERVED' || answer === 'ALREADY_RESERVED') {
     const reserved = { id, lines, held: estimate.hold, balances, envelopes, timeMs };
-    return ended({ stub, stubFields, reserved });
+    return { outcome: { stub, stubFields, reserved }, lines, short: NOTHING_SHORT };
   }
-  if (answer !== 'BUDGET_EXCEEDED') return unanswered(answer);
-  const shortages = reply.shortages ?? [];
-  const { refused } = deps.explain(shortages, envelopes, timeMs);
+  if (answer !== 'BUDGET_EXCEEDED') return unanswered(asked, answer);
+  const short = reply.shortages ?? NOTHING_SHORT;
+  const { refused } = deps.explain(short, envelopes, timeMs);
   const told = deps.budgetHeaders(envelopes, balances, timeMs);
   const metadata = { ...refused.metadata, reservation_id: id };
   const headers = { ...told, ...refused.headers, 'x-purser-reservation-id': id };
-  return ended({ refused: { ...refused, metadata, headers } }, shortages);
+  return { outcome: { refused: { ...refused, metadata, headers } }, lines, short };
+}
+
+function unanswered(asked: Asked, reason: string): Held {
+  const { deps, call, caller, estimate, lines, nowMs, stub, stubFields } = asked;
+  const short = NOTHING_SHORT;
+  if (!mayGoUnheld(caller)) return { outcome: ledgerUnavailable(deps, call, reason), lines, short };
+  deps.log.warn({ requestId: call.requestId, reason }, 'a call goes on that holds nothing');
+  // Of the id that was asked for nobody knows what became.
+  const { envelopes } = caller;
+  const own = { id: uuidV7(nowMs), lines, held: estimate.hold, balances: [], envelopes };
+  const reserved = { ...own, timeMs: nowMs };
+  return { outcome: { stub, stubFields, reserved, unheld: true }, lines, short };
 }
 
 function ledgerUnavailable(deps: CallDeps, call: Call, reason: string): Refused {
@@ -147,8 +185,7 @@ function pairCharge(envelopes: readonly Envelope[], nowMs: number): PairCharge |
 function stubOf(call: Call, caller: Caller, plan: Plan, startedAtMs: number): Stub {
   const first = plan.targets[0];
   const pair = pairCharge(caller.envelopes, startedAtMs);
-  return {
-    ...(pair && { pair }),
+  const stub: Stub = {
     attribution: caller.attribution,
     provider: first?.provider.name ?? '',
     model: first?.model ?? plan.publicModel,
@@ -156,6 +193,8 @@ function stubOf(call: Call, caller: Caller, plan: Plan, startedAtMs: number): St
     startedAtMs,
     stream: call.body.stream,
     requestId: call.requestId,
-    ...(call.prompt && { prompt: call.prompt.figures }),
   };
+  if (pair) stub.pair = pair;
+  if (call.prompt) stub.prompt = call.prompt.figures;
+  return stub;
 }

@@ -13,7 +13,7 @@ import { forgetRequest } from './forget-request.js';
 import { createGate } from './gate.js';
 import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
 import { createMeter } from './meter.js';
-import type { Passage, Settlement } from './passage.js';
+import type { Passage, SentMark, Settlement } from './passage.js';
 import { record } from './record.js';
 import { relayStream, type StreamEnd } from './relay.js';
 
@@ -29,7 +29,7 @@ export async function answerStream(
   const meter = createMeter(reader, target, estimate, deps.countText);
   passage.metered = () => meter.seen();
   const gate = createGate(passage, meter);
-  await sentIsKept(passage, exchange);
+  sentIsKept(passage, exchange, await passage.sent);
   forgetRequest(call.body);
   const end = await relayStream(exchange, reader, call.sink, {
     clock: deps.clock,
@@ -63,9 +63,8 @@ export async function answerStream(
 
 const NO_HEADERS: Head['headers'] = {};
 
-/** The first byte to the client waits until the ledger and the log know that the call was sent. */
-export async function sentIsKept(passage: Passage, exchange: Exchange): Promise<void> {
-  const mark = await passage.sent;
+/** What ledger and log said of `sent`: the first byte to the client waits for it. */
+export function sentIsKept(passage: Passage, exchange: Exchange, mark: SentMark | undefined): void {
   if (mark === undefined || mark === 'marked') return;
   exchange.abort();
   passage.overruled ??=

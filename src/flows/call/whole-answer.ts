@@ -23,21 +23,23 @@ export async function answerWhole(
   const { call, deps } = passage;
   const { sink } = call;
   passage.firstByteMs = deps.clock.elapsedMs();
-  await sentIsKept(passage, exchange);
-  const end = await readAnswer(exchange, sink, deps.options.answerBytesMax, () => {
+  sentIsKept(passage, exchange, await passage.sent);
+  const answering = readAnswer(exchange, sink, deps.options.answerBytesMax, () => {
     const balances = passage.admission.reserved.balances;
     sink.head(head.status, answerHeaders(passage, balances, undefined, passedHeaders(head)));
   });
+  const end = answering instanceof Promise ? await answering : answering;
   passage.lastByteMs = deps.clock.elapsedMs();
   tellHealth(passage, end);
   const reading = readingOf(passage, dialect, end);
-  const settlement = await finalize(passage, {
+  const booking = finalize(passage, {
     metered: meteredWhole(passage, end, reading),
     outcome: outcomeOf(passage, end),
     finishReason: reading?.finishReason ?? null,
     anomalies: reading?.anomalies ?? [],
     answerId: reading?.id,
   });
+  const settlement = booking instanceof Promise ? await booking : booking;
   deps.failpoint('post_finalize');
   const written = await record(passage, settlement);
   send(passage, head, end, settlement, written);

@@ -202,6 +202,16 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+/** The verbs of every call, answered at once: whoever asks need not wait for a later tick. */
+export interface LedgerNow {
+  reserve(request: ReserveRequest): ReserveReply;
+  extend(request: ExtendRequest): ExtendReply;
+  finalize(request: FinalizeRequest): FinalizeReply;
+}
+
+/** `now` where the ledger is of this process. */
+export type CallableLedger = Ledger & { readonly now?: LedgerNow };
+
 /** The ledger could not answer: it says nothing of whether the verb took effect. */
 export class LedgerUnavailable extends Error {
   override name = 'LedgerUnavailable';

@@ -4,7 +4,7 @@
 
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
-import type { Ledger } from './ledger.js';
+import type { CallableLedger, LedgerNow } from './ledger.js';
 import { adjust, restore, setLimits } from './memory-adjust.js';
 import { finalize, reap, release } from './memory-end.js';
 import { balances, holds, overdue, sweepCounters } from './memory-read.js';
@@ -18,18 +18,24 @@ export interface MemoryLedgerOptions {
   epoch?: number;
 }
 
-export function createMemoryLedger({ clock, epoch = 1 }: MemoryLedgerOptions): Ledger {
+export function createMemoryLedger({ clock, epoch = 1 }: MemoryLedgerOptions): CallableLedger {
   const state = newState(clock, epoch);
-  return {
-    kind: 'memory',
-    nowMs: () => clock.nowMs(),
-    async reserve(request) {
+  const now: LedgerNow = {
+    reserve(request) {
       sweepCounters(state);
       return reserve(state, request);
     },
-    extend: async (request) => extend(state, request),
+    extend: (request) => extend(state, request),
+    finalize: (request) => finalize(state, request),
+  };
+  return {
+    kind: 'memory',
+    now,
+    nowMs: () => clock.nowMs(),
+    reserve: async (request) => now.reserve(request),
+    extend: async (request) => now.extend(request),
     beat: async (request) => beat(state, request),
-    finalize: async (request) => finalize(state, request),
+    finalize: async (request) => now.finalize(request),
     release: async (id) => release(state, id),
     reap: async (ids) => reap(state, ids),
     adjust: async (request) => adjust(state, request),
