@@ -42,21 +42,15 @@ export function formatUsd(nano: NanoUsd): string {
   const whole = Math.floor(absolute / NANO_USD_PER_USD);
   const fraction = absolute - whole * NANO_USD_PER_USD;
   const micro = Math.floor(fraction / 1000);
-  let rest = fraction - micro * 1000;
-  const text = `${nano < 0 ? '-' : ''}${whole}.${padded(micro, 1_000_000)}`;
-  if (rest === 0) return text;
-  let power = 1000;
-  while (rest % 10 === 0) {
-    rest /= 10;
-    power /= 10;
-  }
-  return text + padded(rest, power);
+  const rest = fraction - micro * 1000;
+  const text = `${whole}.${THREE_DIGITS[Math.floor(micro / 1000)]}${THREE_DIGITS[micro % 1000]}`;
+  const exact = rest === 0 ? text : text + WITHOUT_ZEROS[rest];
+  return nano < 0 ? `-${exact}` : exact;
 }
 
-/** `value` with as many digits as `power` has zeros. */
-function padded(value: number, power: number): string {
-  return String(power + value).slice(1);
-}
+// There are several amounts in every answer, and to write a number costs more than to look it up.
+const THREE_DIGITS = Array.from({ length: 1000 }, (_, value) => String(value).padStart(3, '0'));
+const WITHOUT_ZEROS = THREE_DIGITS.map((digits) => digits.replace(/0+$/, ''));
 
 /** The nine-digit form that `numeric(20,9)` columns take. */
 export function toNumericUsd(nano: NanoUsd): string {

@@ -10,6 +10,8 @@ const DEFAULTS = ['model', 'temperature'] as const;
 
 /** The body with what it lacks; the same buffer where it lacks nothing, or is no JSON object. */
 export function withDefaults(raw: Buffer, defaults: JsonObject, samples: boolean): Buffer {
+  // Agents with defaults of their own are few.
+  if (defaults.model === undefined && defaults.temperature === undefined) return raw;
   const given = DEFAULTS.filter(
     (name) => isDefault(defaults[name]) && (samples || name !== 'temperature'),
   );
