@@ -2,6 +2,8 @@
 // never read them, and no caller may take one of them for a yes. The client's own error is dropped,
 // because it carries the command's arguments.
 
+import { TIMED_OUT } from './redis-deadlines.js';
+
 export type RedisReason =
   | 'timeout'
   | 'closed'
@@ -59,7 +61,7 @@ export function isNoScript(error: unknown): boolean {
 export function unavailable(error: unknown): RedisUnavailable {
   if (error instanceof RedisUnavailable) return error;
   const text = error instanceof Error ? error.message : '';
-  if (text === 'Command timed out') return new RedisUnavailable('timeout', 'unknown', error);
+  if (text === TIMED_OUT) return new RedisUnavailable('timeout', 'unknown', error);
   if (text.includes("Stream isn't writeable")) {
     return new RedisUnavailable('closed', 'not_done', error);
   }

@@ -5,12 +5,15 @@
 import { Redis as Client, Cluster, Command, type RedisOptions } from 'ioredis';
 import type { Clock } from '../core/clock.js';
 import type { Log } from '../core/log.js';
+import { Deadlines } from './redis-deadlines.js';
 import { breaks, isNoScript, RedisUnavailable, unavailable } from './redis-errors.js';
 import type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
 import type { Script } from './scripts.js';
 
 export type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
 
+/** For what the client asks by itself; ours have their own deadlines, which come before. */
+const BACKSTOP_MS = 1_000;
 const RECONNECT_STEP_MS = 50;
 const RECONNECT_MOST_MS = 1_000;
 /** Probes without an answer after which the socket itself is given up. */
@@ -27,6 +30,7 @@ class IoRedis implements Redis {
   readonly #clock: Clock;
   readonly #log: Log | undefined;
   readonly #probeKey: string;
+  readonly #deadlines: Deadlines;
   readonly #probeEveryMs: number;
   #isOpen = false;
   #isCorked = false;
@@ -41,7 +45,8 @@ class IoRedis implements Redis {
     this.#log = config.log;
     this.#probeKey = config.probeKey ?? '{main}:probe';
     this.#probeEveryMs = config.probeEveryMs ?? 50;
-    this.#client = connect(config, this.commandTimeoutMs);
+    this.#deadlines = new Deadlines(config.clock, this.commandTimeoutMs);
+    this.#client = connect(config, Math.max(BACKSTOP_MS, this.commandTimeoutMs));
     this.#client.on('error', (error: Error) => this.#fail(unavailable(error)));
     this.#client.on('close', () => this.#fail(new RedisUnavailable('closed', 'unknown')));
     this.#client.on('ready', () => void this.#probe());
@@ -109,7 +114,7 @@ class IoRedis implements Redis {
         pipeline.call(...call);
       }
     }
-    const replies = (await pipeline.exec().catch((error) => {
+    const replies = (await this.#deadlines.within(pipeline.exec()).catch((error) => {
       throw this.#fail(unavailable(error));
     })) as [Error | null, unknown][];
     return Promise.all(
@@ -175,7 +180,7 @@ class IoRedis implements Redis {
   #send(name: string, args: readonly string[]): Promise<unknown> {
     this.#cork();
     const command = new Command(name, args as string[], { replyEncoding: 'utf8' });
-    return this.#client.sendCommand(command) as Promise<unknown>;
+    return this.#deadlines.within(this.#client.sendCommand(command) as Promise<unknown>);
   }
 
   async #eval({ script, keys, args }: ScriptCall): Promise<unknown> {
