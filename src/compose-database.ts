@@ -10,6 +10,7 @@ import { lockDirectory } from './drivers/directory-lock.js';
 import { type MigrationStep, migrateUp } from './drivers/migrate.js';
 import { openPglite } from './drivers/pglite.js';
 import { openPostgres } from './drivers/postgres.js';
+import { allowUnchecked } from './stores/usage/insert.js';
 
 export interface OpenRows {
   database: Database;
@@ -46,8 +47,10 @@ export async function openRows(config: Config, meanwhile?: () => void): Promise<
   }
 }
 
-export function migrate(database: Database, onStep: (step: MigrationStep) => void) {
-  return migrateUp({ database, onStep });
+export async function migrate(database: Database, onStep: (step: MigrationStep) => void) {
+  const steps = await migrateUp({ database, onStep });
+  await allowUnchecked(database);
+  return steps;
 }
 
 async function embedded(config: Config): Promise<OpenRows> {

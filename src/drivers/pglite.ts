@@ -1,16 +1,13 @@
 // The embedded database: PGlite in a worker thread, reached by the same driver as PostgreSQL
-// through a unix socket in a fresh directory, so that its path is always short.
+// through a message port.
 // Who opens a directory holds its lock (`directory-lock.ts`): PGlite itself would let two in.
 
-import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { OperatorError } from '../core/errors.js';
 import type { Database } from './database.js';
+import { PgliteStream } from './pglite-stream.js';
 import type { PgliteNote, PgliteOrder, PgliteWork } from './pglite-worker.js';
-import { openSocket } from './postgres.js';
+import { openStream } from './postgres.js';
 
 export interface PgliteOptions {
   /** Where the rows live; `memory` keeps nothing. */
@@ -35,12 +32,8 @@ export interface Pglite {
 const CONNECT_TIMEOUT_MS = 30_000;
 
 export async function openPglite(options: PgliteOptions): Promise<Pglite> {
-  // Synchronous, so that the worker is on its way when this function first waits.
-  const folder = mkdtempSync(join(tmpdir(), 'purser-'));
-  const socketPath = join(folder, 'pg.sock');
   const work: PgliteWork = {
     dir: options.at === 'memory' ? undefined : options.at.dir,
-    socketPath,
     background: options.background ?? false,
     image: options.image && new Uint8Array(options.image),
   };
@@ -53,17 +46,15 @@ export async function openPglite(options: PgliteOptions): Promise<Pglite> {
     worker.once('error', (error: Error) => resolve(error));
     worker.once('exit', (code) => resolve(new Error(`its worker ended with code ${code}`)));
   });
-  const removeFolder = () => rm(folder, { recursive: true, force: true });
   try {
     const { kept } = await answer(worker, ended, 'ready');
     if (kept !== undefined) options.onNotice?.(`its thread keeps its priority: ${kept}`);
   } catch (cause) {
     await worker.terminate();
-    await removeFolder();
     throw notOpened(work.dir, cause);
   }
-  const database = openSocket({
-    path: socketPath,
+  const database = openStream({
+    connect: () => connect(worker, ended),
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     ...(options.onNotice && { onNotice: options.onNotice }),
   });
@@ -72,7 +63,6 @@ export async function openPglite(options: PgliteOptions): Promise<Pglite> {
   const close = async () => {
     await database.close();
     await ask(worker, ended, 'close', 'closed').catch(() => worker.terminate());
-    await removeFolder();
   };
   const closeOnce = () => {
     closing ??= close();
@@ -86,6 +76,15 @@ export async function openPglite(options: PgliteOptions): Promise<Pglite> {
       return note.image;
     },
   };
+}
+
+async function connect(worker: Worker, ended: Promise<Error>): Promise<PgliteStream> {
+  const gone = await Promise.race([ended, undefined]);
+  if (gone) throw Object.assign(gone, { code: 'CONNECTION_CLOSED' });
+  const { port1, port2 } = new MessageChannel();
+  const order: PgliteOrder = { connect: port2 };
+  worker.postMessage(order, [port2]);
+  return new PgliteStream(port1);
 }
 
 function ask<K extends PgliteNote['kind']>(

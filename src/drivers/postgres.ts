@@ -1,9 +1,10 @@
-// The only door to the `postgres` package: PostgreSQL by URL, PGlite through its socket.
+// The only door to the `postgres` package: PostgreSQL by URL, PGlite through a stream.
 // Every option is said here, so that nothing comes from the environment.
 
+import type { Duplex } from 'node:stream';
 import postgres from 'postgres';
 import { Roster } from '../core/roster.js';
-import type { Database, DatabaseKind, Queryable } from './database.js';
+import { type Database, type DatabaseKind, type Queryable, sqlState } from './database.js';
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */
@@ -16,9 +17,9 @@ export interface PostgresOptions {
   onNotice?: (message: string) => void;
 }
 
-export interface SocketOptions {
-  /** Path of PGlite's unix socket. */
-  path: string;
+export interface StreamOptions {
+  /** Opens a connection; it speaks PostgreSQL's protocol. */
+  connect: () => Promise<Duplex>;
   connectTimeoutMs: number;
   onNotice?: (message: string) => void;
 }
@@ -28,6 +29,7 @@ type Sql = postgres.Sql<Record<string, never>>;
 const INT8 = 20;
 const DATE = 1082;
 const CLOSE_TIMEOUT_S = 5;
+const IN_FAILED_TRANSACTION = '25P02';
 
 const TYPES = {
   bigint: {
@@ -72,10 +74,12 @@ export function openPostgres(options: PostgresOptions): Database {
 }
 
 /** One connection and no prepared statements, as PGlite needs it. */
-export function openSocket(options: SocketOptions): Database {
+export function openStream(options: StreamOptions): Database {
+  // The package takes it; its types do not tell.
+  const stream: object = { socket: options.connect };
   const open = (onclose: () => void) =>
     postgres({
-      path: options.path,
+      ...stream,
       onclose,
       host: 'localhost',
       port: 5432,
@@ -217,7 +221,8 @@ async function inTransaction<T>(
   } catch (error) {
     // Where that fails too the connection is lost, and its server rolls back.
     await session.run('rollback').catch(() => undefined);
-    throw error;
+    // Of statements sent together those behind the failed one only say that one before them failed.
+    throw failure && sqlState(error) === IN_FAILED_TRANSACTION ? failure.error : error;
   }
 }
 

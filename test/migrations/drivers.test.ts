@@ -87,7 +87,24 @@ eachDatabase('a broken statement among several keeps none of them', async ({ dat
   expect(await database.query("select to_regclass('a') as a")).toEqual([{ a: null }]);
 });
 
-test('PGlite keeps its rows over a restart and leaves no socket behind', async () => {
+eachDatabase('of statements sent together the one that failed is told', async ({ database }) => {
+  await database.run('create table t (n integer primary key)');
+  const slowly = async (work: Promise<unknown>) => {
+    await work;
+    return 1;
+  };
+  const body = database.transaction((tx) =>
+    Promise.all([
+      slowly(slowly(slowly(tx.query('select 1/0 as n')))),
+      tx.query('insert into t values (1)'),
+      tx.query('insert into t values (2)'),
+    ]),
+  );
+  expect(sqlState(await body.catch((thrown: unknown) => thrown))).toBe('22012');
+  expect(await database.query('select * from t')).toEqual([]);
+});
+
+test('PGlite keeps its rows over a restart and leaves no file behind', async () => {
   const folder = await mkdtemp(join(inject('runFolder'), 'pglite-'));
   const dir = join(folder, 'pglite');
   vi.stubEnv('TMPDIR', folder);
@@ -96,7 +113,7 @@ test('PGlite keeps its rows over a restart and leaves no socket behind', async (
   await first.close();
   const second = await openPglite({ at: { dir } });
   expect(await second.database.query('select n from t')).toEqual([{ n: 7 }]);
-  expect(await readdir(folder)).toHaveLength(2);
+  expect(await readdir(folder)).toEqual(['pglite']);
   await second.database.close();
   expect(await readdir(folder)).toEqual(['pglite']);
   vi.unstubAllEnvs();

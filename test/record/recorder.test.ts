@@ -4,11 +4,13 @@ import { beforeAll, expect, test } from 'vitest';
 import { uuidV7 } from '#src/core/id.js';
 import type { UsageEvent } from '#src/core/usage-event.js';
 import type { Database } from '#src/drivers/database.js';
+import { openPglite } from '#src/drivers/pglite.js';
+import { allowUnchecked } from '#src/stores/usage/insert.js';
 import { recordEvents } from '#src/stores/usage/record.js';
 import { usageRow, usageRows } from '#src/stores/usage/rows.js';
 import { readTotals, readWatermark } from '#src/stores/usage/totals.js';
 import { assertBooksBalance } from '../support/books.js';
-import { eachDatabase, freshPostgres, warmPglite } from '../support/databases.js';
+import { eachDatabase, freshPostgres, pgliteImage, warmPglite } from '../support/databases.js';
 import { LINES, reading, STUB, usageEvent, usageEvents } from '../support/events.js';
 import { insertWho, testBook, testRecorder, WHO } from '../support/usage.js';
 
@@ -89,6 +91,74 @@ eachDatabase(
     await assertBooksBalance(database);
   },
 );
+
+eachDatabase('words come back as they went in, however they are spelled', async ({ database }) => {
+  const words = [
+    'null',
+    '',
+    ' a ',
+    'a,b',
+    '{a}',
+    '"a"',
+    'a\\',
+    '\\"\\',
+    "it's",
+    'ä, 漢 😀',
+    '\t\n\r',
+    'a\x1fb',
+  ];
+  const events = words.map((word) =>
+    usageEvent({
+      stub: { ...STUB, attribution: { endUser: word, tags: { [word]: word } } },
+      reading: reading({ model: word, finishReason: word }),
+    }),
+  );
+  await recordEvents(database, testBook(), events);
+  const rows = await database.query(
+    `select u.end_user as "endUser", u.tags, u.model, t.model as turn, m.finish_reason as finish
+     from token_usage u join turns t using (reservation_id) join turn_metrics m on m.turn_id = t.id
+     order by u.ledger_seq`,
+  );
+  expect(rows).toEqual(
+    words.map((word) => ({
+      endUser: word,
+      tags: { [word]: word },
+      model: word,
+      turn: word,
+      finish: word,
+    })),
+  );
+});
+
+test('PGlite that leaves checks to the recorder has the same rows and sums, and checks the rest', async () => {
+  const pglite = await openPglite({ at: 'memory', image: await pgliteImage() });
+  const { database } = pglite;
+  try {
+    await insertWho(database);
+    await allowUnchecked(database);
+    const book = testBook();
+    const stub = { ...STUB, attribution: ALL_WORDS };
+    const before = usageEvents(40, { stub });
+    expect(await recordEvents(database, book, before)).toEqual({ inserted: 40, duplicates: 0 });
+    await database.run('delete from conversations; delete from agents; delete from projects');
+    const after = usageEvents(30, { stub });
+    const both = [...before.slice(0, 10), ...after];
+    expect(await recordEvents(database, book, both)).toEqual({ inserted: 30, duplicates: 10 });
+    expect(await counts(database)).toEqual({ usage: 70, turns: 70, metrics: 70 });
+    const sums = await database.query(
+      `select count(*) as usage, count(agent_id) as agents, count(conversation_id) as conversations,
+         count(user_id) as users, (select sum(row_count)::bigint from usage_hours) as hours
+       from token_usage`,
+    );
+    expect(sums).toEqual([{ usage: 70, agents: 0, conversations: 0, users: 70, hours: 70 }]);
+    await assertBooksBalance(database);
+    const foreign = `insert into token_usage (usage_date, model, agent_id)
+      values ('2026-11-21', 'echo', gen_random_uuid())`;
+    await expect(database.run(foreign)).rejects.toMatchObject({ code: '23503' });
+  } finally {
+    await pglite.close();
+  }
+});
 
 eachDatabase('recording the same events again changes nothing', async ({ database }) => {
   const events = usageEvents(300);

@@ -1,28 +1,30 @@
 // The columns of the rows that a batch inserts: their type, the value of a row, and how SQL gets
 // it. A foreign key whose row is gone becomes null here, so that a deletion never costs a record.
 
+import { uuidV7 } from '../../core/id.js';
+import type { Attribution } from '../../core/usage-event.js';
 import type { Resolved } from './attribution.js';
 import { cut, jsonText, type UsageRow, uuidOrNull, whole } from './row.js';
 
 export interface Column {
   name: string;
-  /** Of one value, as `unnest` gets it. */
-  type: string;
-  value: (row: UsageRow, ids: Resolved) => unknown;
+  /** Of one value, as `unnest` gets it; `jsonb` is given as its text. */
+  type: 'uuid' | 'text' | 'date' | 'bigint' | 'integer' | 'boolean' | 'jsonb';
+  value: (row: UsageRow, ids: Resolved) => string | number | boolean | null | undefined;
   /** The expression over `e.<name>`; itself where absent. */
   select?: string;
+  /** The table whose row it names: the value is null where that has none. */
+  table?: string;
 }
 
 const time = (name: string) => `to_timestamp(e.${name} / 1000.0)`;
 const usd = (name: string) => `e.${name} * 0.000000001`;
-const known = (name: string, table: string) =>
-  `(select r.id from ${table} r where r.id = e.${name})`;
 
 const id = (
   name: string,
   table: string,
   value: (row: UsageRow, ids: Resolved) => string | null | undefined,
-): Column => ({ name, type: 'uuid', value, select: known(name, table) });
+): Column => ({ name, type: 'uuid', value, table });
 
 const WHO: readonly Column[] = [
   id('user_id', 'users', ({ attribution }) => uuidOrNull(attribution.userId)),
@@ -45,6 +47,8 @@ const ATTEMPTS: Column = {
 const WHO_OF_TURN: readonly Column[] = WHO.map(({ name, type, value }) => ({ name, type, value }));
 
 export const USAGE_COLUMNS: readonly Column[] = [
+  // In the order of time: random ones would come to rest all over their index.
+  { name: 'id', type: 'uuid', value: ({ event }) => uuidV7(event.atMs) },
   { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
   { name: 'kind', type: 'text', value: ({ event }) => event.kind },
   { name: 'usage_date', type: 'date', value: ({ usageDate }) => usageDate },
@@ -103,7 +107,7 @@ export const USAGE_COLUMNS: readonly Column[] = [
   jsonb('lines', ({ event }) => event.lines),
   jsonb('usage_classes', ({ usage }) => usedClasses(usage)),
   jsonb('tags', ({ attribution }) => attribution.tags ?? {}),
-  jsonb('attribution', ({ attribution: { tags, endUser, ...rest } }) => rest),
+  jsonb('attribution', ({ attribution }) => withoutColumns(attribution)),
   jsonb('metadata', metadata),
 ];
 
@@ -144,27 +148,37 @@ export const METRIC_COLUMNS: readonly Column[] = [
 
 function prompt(
   name: string,
-  type: string,
-  value: (figures: UsageRow['event']['stub']['prompt']) => unknown,
+  type: Column['type'],
+  value: (figures: UsageRow['event']['stub']['prompt']) => number | null,
 ): Column {
   return { name, type, value: ({ event }) => value(event.stub.prompt) };
 }
 
 function reading(
   name: string,
-  type: string,
-  value: (reading: NonNullable<UsageRow['event']['reading']>) => unknown,
+  type: Column['type'],
+  value: (reading: NonNullable<UsageRow['event']['reading']>) => string | number | null,
 ): Column {
   return { name, type, value: ({ event }) => (event.reading ? value(event.reading) : null) };
 }
 
-// An array of jsonb would nest where a value is an array itself: it travels as text.
 function jsonb(name: string, value: (row: UsageRow) => unknown): Column {
-  return { name, type: 'text', value: (row) => jsonText(value(row)), select: `e.${name}::jsonb` };
+  return { name, type: 'jsonb', value: (row) => jsonText(value(row)) };
+}
+
+// What has a column of its own is not told twice.
+function withoutColumns(attribution: Attribution): Attribution {
+  if (attribution.tags === undefined && attribution.endUser === undefined) return attribution;
+  const { tags, endUser, ...rest } = attribution;
+  return rest;
 }
 
 function usedClasses(usage: UsageRow['usage']): Record<string, number> {
-  return Object.fromEntries(Object.entries(usage).filter(([, count]) => count !== 0));
+  const used: Record<string, number> = {};
+  for (const key of Object.keys(usage) as (keyof UsageRow['usage'])[]) {
+    if (usage[key] !== 0) used[key] = usage[key];
+  }
+  return used;
 }
 
 function metadata({ event }: UsageRow): Record<string, unknown> {

@@ -4,10 +4,12 @@
 import type { Unit } from '../../core/amount.js';
 import { add } from '../../core/money.js';
 import type { PairCharge, UsageEvent } from '../../core/usage-event.js';
-import type { Database, Queryable } from '../../drivers/database.js';
+import type { Database, DatabaseKind, Queryable } from '../../drivers/database.js';
 import { raiseAlerts, type Watch } from './alerts.js';
-import type { AttributionBook, Resolved } from './attribution.js';
-import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
+import type { AttributionBook } from './attribution.js';
+import { columnTexts, type Entry, unhurried } from './column-texts.js';
+import { METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
+import { insert } from './insert.js';
 import { keepAnswers } from './kept-answers.js';
 import { rowKey, toRow, type UsageRow } from './row.js';
 import {
@@ -30,11 +32,6 @@ export interface Recorded {
   inserted: number;
   /** Events whose row was there already, or that came twice. */
   duplicates: number;
-}
-
-interface Entry {
-  row: UsageRow;
-  ids: Resolved;
 }
 
 interface Moved {
@@ -66,38 +63,53 @@ export async function recordRows(
   const rows = [...new Map(all.map((row) => [row.key, row])).values()];
   if (rows.length === 0) return { inserted: 0, duplicates: 0 };
   const resolved = await book.resolve(database, rows);
-  const entries = new Map<string, Entry>();
-  rows.forEach((row, i) => {
-    entries.set(row.key, { row, ids: resolved[i] ?? {} });
-  });
+  const entries = rows.map((row, i) => ({ row, ids: resolved[i] ?? {} }));
+  const texts = await columnTexts(USAGE_COLUMNS, entries);
   const inserted = await database.transaction(async (tx) => {
-    const keys = await tx.query<{ id: string; kind: string }>(
-      INSERT_USAGE,
-      arrays(USAGE_COLUMNS, [...entries.values()]),
-    );
-    const fresh = keys.map((key) => entries.get(rowKey(key))).filter((entry) => !!entry);
-    await Promise.all([...moves(tx, fresh), raise(tx, rows, sealedEpoch)]);
+    const [keys, expected] = await Promise.all([
+      insert<{ id: string; kind: string }>(tx, database.kind, INSERT_USAGE, texts),
+      // Nearly always all of them are new: what they move is made while SQL writes them.
+      movesOf(entries),
+    ]);
+    const isNew = new Set(keys.map(rowKey));
+    const fresh = entries.filter(({ row }) => isNew.has(row.key));
+    const moves = fresh.length === entries.length ? expected : await movesOf(fresh);
+    await Promise.all([...moved(tx, database.kind, fresh, moves), raise(tx, rows, sealedEpoch)]);
     if (watch && fresh.length > 0) {
       const atMs = Math.max(...fresh.map(({ row }) => row.event.atMs));
-      await raiseAlerts(tx, totalsOf(fresh), watch, atMs);
+      await raiseAlerts(tx, moves.totals, watch, atMs);
     }
     return fresh.length;
   });
   return { inserted, duplicates: all.length - inserted };
 }
 
+/** What rows move, apart from what is rare. */
+interface Moves {
+  turns: string[];
+  turnsCount: number;
+  totals: Moved[];
+}
+
+async function movesOf(entries: readonly Entry[]): Promise<Moves> {
+  const calls = lastOfEach(entries.filter(({ row }) => isOfCall(row.event.kind)));
+  const turns = await columnTexts([...TURN_COLUMNS, ...METRIC_COLUMNS], calls);
+  return { turns, turnsCount: calls.length, totals: await totalsOf(entries) };
+}
+
 // Sent one after another without waiting: they run in this order on the transaction's connection.
-function moves(tx: Queryable, fresh: readonly Entry[]): Promise<unknown>[] {
+function moved(
+  tx: Queryable,
+  kind: DatabaseKind,
+  fresh: readonly Entry[],
+  { turns, turnsCount, totals }: Moves,
+): Promise<unknown>[] {
   if (fresh.length === 0) return [];
-  const calls = lastOfEach(fresh.filter(({ row }) => isOfCall(row.event.kind)));
-  const totals = totalsOf(fresh);
   const agents = agentsOf(totals);
   const tasks = tasksOf(fresh);
   const pairs = pairsOf(fresh);
   const work: Promise<unknown>[] = keepAnswers(tx, fresh);
-  if (calls.length > 0) {
-    work.push(tx.query(INSERT_TURNS, arrays([...TURN_COLUMNS, ...METRIC_COLUMNS], calls)));
-  }
+  if (turnsCount > 0) work.push(insert(tx, kind, INSERT_TURNS, turns));
   if (totals.length > 0) work.push(tx.query(MOVE_TOTALS, totalArrays(totals)));
   if (agents.length > 0) work.push(tx.query(MIRROR_USED, [agents]));
   if (pairs.length > 0) {
@@ -142,10 +154,6 @@ async function raise(
   throw new SealedSince(`taken at ${sealedEpoch}, and ${row?.sealed_epoch} is sealed by now`);
 }
 
-function arrays(columns: readonly Column[], entries: readonly Entry[]): unknown[][] {
-  return columns.map(({ value }) => entries.map(({ row, ids }) => value(row, ids) ?? null));
-}
-
 function isOfCall(kind: UsageEvent['kind']): boolean {
   return kind === 'base' || kind === 'late';
 }
@@ -160,9 +168,9 @@ function lastOfEach(entries: readonly Entry[]): Entry[] {
   return [...last.values()];
 }
 
-function totalsOf(entries: readonly Entry[]): Moved[] {
+async function totalsOf(entries: readonly Entry[]): Promise<Moved[]> {
   const totals = new Map<string, Moved>();
-  for (const { row } of entries) {
+  await unhurried(entries, ({ row }) => {
     const { lines, kind, reason, seq } = row.event;
     const isAdjust = reason !== undefined || !isOfCall(kind);
     for (const { e, l, u, a, o } of lines) {
@@ -185,7 +193,7 @@ function totalsOf(entries: readonly Entry[]): Moved[] {
       if (isAdjust) moved.adjusted = add(moved.adjusted, a);
       moved.lastSeq = Math.max(moved.lastSeq, seq);
     }
-  }
+  });
   return [...totals.values()];
 }
 

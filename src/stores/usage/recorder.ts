@@ -8,6 +8,7 @@ import type { UsageEvent } from '../../core/usage-event.js';
 import { type Database, sqlState } from '../../drivers/database.js';
 import type { Watch } from './alerts.js';
 import type { AttributionBook } from './attribution.js';
+import { unhurried } from './column-texts.js';
 import { type Recorded, recordRows } from './record.js';
 import { toRow, type UsageRow } from './row.js';
 
@@ -51,14 +52,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
     async record(events, sealedEpoch) {
       const result: RecorderResult = { inserted: 0, duplicates: 0, setAside: 0 };
       const rows: UsageRow[] = [];
-      for (const event of events) {
+      const unmade: { event: UsageEvent; error: Error }[] = [];
+      await unhurried(events, (event) => {
         const made = rowOrError(event);
-        if (made instanceof Error) {
-          await options.setAside(event, made.message);
-          result.setAside += 1;
-        } else {
-          rows.push(made);
-        }
+        if (made instanceof Error) unmade.push({ event, error: made });
+        else rows.push(made);
+      });
+      for (const { event, error } of unmade) {
+        await options.setAside(event, error.message);
+        result.setAside += 1;
       }
       const patience = batches.refusedWhole + 1 < TRIES_MAX ? REFUSED_ALONE_MAX : events.length + 1;
       const attempt = new Attempt(options, result, patience, sealedEpoch);

@@ -29,6 +29,7 @@ export interface UsageRow {
 
 const NOTHING_SAVED = { tokens: 0, nanoUsd: 0 };
 const INT_MAX = 2_147_483_647;
+const PLAIN = /^[ -~]*$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function rowKey(event: { id: string; kind: string }): string {
@@ -109,6 +110,7 @@ export function whole(value: number | null): number | null {
 /** Cut to the column, without what SQL text cannot hold: NUL and halves of surrogate pairs. */
 export function cut(text: string | null | undefined, lengthMax: number): string | null {
   if (text === null || text === undefined) return null;
+  if (PLAIN.test(text)) return text.slice(0, lengthMax);
   return clean(text)
     .slice(0, lengthMax)
     .replace(/\p{Surrogate}/gu, '');
@@ -118,6 +120,7 @@ export function cut(text: string | null | undefined, lengthMax: number): string 
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value);
   // Nearly every text is clean; an escaped backslash before the u only costs the detour.
+  if (!text.includes('\\u')) return text;
   return /\\u(0000|d[89a-f])/.test(text) ? JSON.stringify(cleaned(value)) : text;
 }
 

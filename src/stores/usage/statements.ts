@@ -5,12 +5,28 @@ import { type Column, METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './colu
 
 const names = (columns: readonly Column[]) => columns.map(({ name }) => name).join(', ');
 const selects = (columns: readonly Column[]) =>
-  columns.map(({ name, select }) => select ?? `e.${name}`).join(',\n  ');
+  columns.map((column, i) => selected(column, i + 1)).join(',\n  ');
 const unnested = (columns: readonly Column[]) =>
-  `unnest(${columns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ')})
+  `unnest(${columns.map(({ type }, i) => unnestable(type, i + 1)).join(', ')})
   as e(${names(columns)})`;
 
-/** Answers the keys of the rows that were not there before. */
+// Looked up once a statement, all of its rows together.
+function selected({ name, type, table, select }: Column, place: number): string {
+  if (table !== undefined) {
+    return `case when e.${name} in
+    (select r.id from ${table} r where r.id = any ($${place}::uuid[])) then e.${name} end`;
+  }
+  return select ?? (type === 'jsonb' ? `e.${name}::jsonb` : `e.${name}`);
+}
+
+// Documents come as one text, with what no JSON has between them: inside an array's text each of
+// their quotes would be escaped.
+function unnestable(type: Column['type'], place: number): string {
+  if (type === 'jsonb') return `string_to_array($${place}::text, E'\\x1f')`;
+  return `$${place}::${type}[]`;
+}
+
+/** Params as `column-texts.ts` makes them. Answers the keys of rows that were not there before. */
 export const INSERT_USAGE = `insert into token_usage (${names(USAGE_COLUMNS)})
 select ${selects(USAGE_COLUMNS)}
 from ${unnested(USAGE_COLUMNS)}
