@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { realClock } from '#src/drivers/clock.js';
 import { openRedis, type Redis } from '#src/drivers/redis.js';
+import { ledgerKeys } from '#src/stores/ledger/keys.js';
 import type { Random } from '../model/random.js';
 import { type Server, startRedis } from '../support/programs.js';
 
 const OPTIONS = ['--appendonly', 'yes', '--appendfsync', 'no', '--loglevel', 'warning'];
+const RUN = ledgerKeys().run;
 const TAIL_BYTES = 64 * 1024;
 
 export class RedisOnTrial {
@@ -35,11 +37,13 @@ export class RedisOnTrial {
     return this.#redis;
   }
 
-  /** Redis is not writing its log anew. */
+  /** Its log was written anew since it began, and is not being written anew. */
   async isSettled(): Promise<void> {
     for (;;) {
-      const text = String(await this.#redis.command('info', 'persistence'));
-      if (!/aof_rewrite_(in_progress|scheduled):1/.test(text)) return;
+      const text = String(await this.#redis.command('info'));
+      const run = /run_id:(\w+)/.exec(text)?.[1];
+      const isWritten = (await this.#redis.command('get', RUN)) === run;
+      if (isWritten && !/aof_rewrite_(in_progress|scheduled):1/.test(text)) return;
       await wait(5);
     }
   }

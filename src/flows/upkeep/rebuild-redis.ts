@@ -24,6 +24,7 @@ import { unrecorded } from './unrecorded.js';
 export interface LosableLedger extends Ledger {
   witness(epoch: number, seq: number): void;
   beginEpoch(epoch: number): Promise<void>;
+  outliveRestart(): Promise<void>;
 }
 
 export interface RebuilderOptions {
@@ -94,6 +95,7 @@ export function createRebuilder(options: RebuilderOptions): Rebuilder {
     ledger.witness(mark.epoch, mark.seq);
     const state = await ledger.state();
     if (state.open) {
+      await ledger.outliveRestart();
       answered = Math.max(answered, heldIn(state.epoch));
       return gateways.seen(owner, host, answered);
     }

@@ -9,6 +9,8 @@ export interface LedgerKeys {
   readonly outbox: string;
   /** The last fencing token given to a worker. */
   readonly fence: string;
+  /** The start of Redis whose log is whole. */
+  readonly run: string;
   reservation(id: string): string;
   counter(envelope: string, label: string): string;
   /** The other way round; undefined for a key that is no counter's. */
@@ -30,6 +32,7 @@ export function ledgerKeys(tag = 'main'): LedgerKeys {
     labels: `${prefix}labels`,
     outbox: `${prefix}outbox`,
     fence: `${prefix}fence`,
+    run: `${prefix}run`,
     reservation: (id) => `${prefix}r:${id}`,
     // A label has no bar in it, so the last one parts the two whatever the envelope's value is.
     counter: (envelope, label) => `${counters}${envelope}|${label}`,

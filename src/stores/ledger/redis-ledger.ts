@@ -6,7 +6,6 @@
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
 import type { Redis } from '../../drivers/redis.js';
-import { RedisUnavailable } from '../../drivers/redis-errors.js';
 import type { Scripts } from '../../drivers/scripts.js';
 import { type LedgerKeys, ledgerKeys } from './keys.js';
 import type { Ledger } from './ledger.js';
@@ -14,6 +13,7 @@ import { adjust, restore, setLimits } from './redis-adjust.js';
 import { finalize, reap, release } from './redis-end.js';
 import { beat, extend, type RedisParts, reserve } from './redis-hold.js';
 import { PinnedLines } from './redis-lines.js';
+import { rewriteLog, rewriteLogOfRun } from './redis-log.js';
 import { balances, type CounterRow, counterPage, holds, overdue } from './redis-read.js';
 import { RedisWire, toLedgerUnavailable } from './redis-wire.js';
 
@@ -35,6 +35,8 @@ export interface RedisLedger extends Ledger {
    * From here on every other gateway is answered STALE_EPOCH until it has read `state`.
    */
   beginEpoch(epoch: number): Promise<void>;
+  /** After a restart of Redis: what a crash tore in its log is not carried out at the next one. */
+  outliveRestart(): Promise<void>;
   /** Every counter, page by page, from cursor '0' until it comes back as '0'. */
   counters(cursor: string): Promise<{ cursor: string; counters: CounterRow[] }>;
 }
@@ -78,6 +80,7 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
       await admit(parts, 'close', epoch);
       await rewriteLog(redis);
     },
+    outliveRestart: () => rewriteLogOfRun(redis, keys),
     async counters(cursor) {
       const page = await counterPage(parts, cursor);
       if (page.expired.length > 0) {
@@ -116,23 +119,9 @@ async function admit(
   if (how !== 'close') wire.enter(raw.epoch, raw.seq);
 }
 
-// A log that was torn inside a script's transaction keeps the torn half, and Redis would carry that
-// out at its next start, closed by the end of a later one. What is gone is not worth keeping.
-async function rewriteLog(redis: Redis): Promise<void> {
-  try {
-    const texts = await redis.onMasters('info', 'persistence');
-    if (texts.some((text) => String(text).includes('aof_enabled:1'))) {
-      await redis.onMasters('bgrewriteaof');
-    }
-  } catch (error) {
-    // Not permitted, or under way already: a rebuild must not fail by it.
-    if (!(error instanceof RedisUnavailable)) throw error;
-  }
-}
-
 // By SCAN, because tombstones are in no index; writes of the epoch before are fenced off already.
 async function clear({ redis, wire, keys }: RedisParts): Promise<void> {
-  const kept = new Set([keys.state, keys.limits, keys.outbox, keys.fence]);
+  const kept = new Set([keys.state, keys.limits, keys.outbox, keys.fence, keys.run]);
   const workers = keys.worker('');
   try {
     for await (const names of redis.scan(`${keys.prefix}*`, KEYS_A_PAGE)) {
