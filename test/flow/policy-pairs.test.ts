@@ -89,3 +89,38 @@ test('a budget in EUR is held in USD at the rate in force, and spent in EUR', as
   expect([await of(`occasion_id=${fair.id}`), await of(`person_id=${person.id}`)]).toEqual([2, 1]);
   expect(await refusal(story, 'DELETE', `/persons/${person.id}`)).toBe('400 invalid_value');
 });
+
+test('a spend that could not be committed is booked once when it is asked again', async () => {
+  story = await startStory({ limits: [] });
+  const person = await admin(story, 'POST', '/persons', { name: 'Ada' });
+  const fair = await admin(story, 'POST', '/occasions', { name: 'Fair' });
+  const { id } = await admin(story, 'POST', '/person-occasions', {
+    ...{ person_id: person.id, occasion_id: fair.id, budget_amount: '1', budget_currency: 'USD' },
+  });
+  const spend = async (key: string): Promise<number> => {
+    const { status } = await fetch(
+      `${story.gateway.operatorAddress}/admin/v1/person-occasions/${id}/spend`,
+      {
+        method: 'POST',
+        headers: {
+          ...{ authorization: `Bearer ${story.adminKey}`, 'idempotency-key': key },
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ amount: '0.25', reason: 'a stamp' }),
+      },
+    );
+    return status;
+  };
+  await story.database.run(`
+    create function fail_at_commit() returns trigger language plpgsql as
+      $$ begin raise exception 'the commit fails'; end $$;
+    create constraint trigger fails after insert on audit_log deferrable initially deferred
+      for each row execute function fail_at_commit();
+  `);
+  expect(await spend('k-1')).toBe(500);
+  await story.database.run('drop trigger fails on audit_log');
+  expect([await spend('k-1'), await spend('k-1'), await spend('k-2')]).toEqual([200, 200, 200]);
+  await story.gateway.drained();
+  const pair = await admin(story, 'GET', `/person-occasions/${id}`);
+  expect(pair, 'two keys').toMatchObject({ budget_spent: '0.500000000' });
+});

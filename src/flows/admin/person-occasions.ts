@@ -1,6 +1,7 @@
 // What each person may spend on each occasion, in a currency of its own, and what was: by calls,
 // at the rate of their moment, and by hand, with a reason. The ledger knows the USD only.
 
+import { createHash } from 'node:crypto';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { uuidV7 } from '../../core/id.js';
 import type { UsageEvent } from '../../core/usage-event.js';
@@ -181,7 +182,8 @@ async function book(
     amount: nano,
   } as const;
   try {
-    const reply = await deps.ledger.adjust({ id, lines: [line], event });
+    const reply = await deps.ledger.adjust({ id: idOf(actor) ?? id, lines: [line], event });
+    if (reply.answer === 'EXISTS') return undefined;
     if (reply.answer === 'ADJUSTED') {
       if (reply.event) await deps.spool.ended(reply.event, 'fsync');
       return undefined;
@@ -190,6 +192,14 @@ async function book(
     if (!(error instanceof LedgerUnavailable)) throw error;
   }
   return refuse('ledger_unavailable', 'The ledger cannot book now; nothing was spent.');
+}
+
+// The ledger books before the change is committed. Where that fails, whoever asks again under the
+// same Idempotency-Key finds it booked.
+function idOf({ once }: Actor): string | undefined {
+  if (!once) return undefined;
+  const digest = createHash('sha256').update(`${once.actorId}\n${once.key}`).digest('hex');
+  return `spend/${digest}`;
 }
 
 /** The rate in force; refused where there is none, or where the amount is more than can be held. */
