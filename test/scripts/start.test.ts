@@ -1,6 +1,6 @@
 // Whoever starts the gateway starts Node alike, or its figures would hold for some only.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const flagsIn = (text: string) => text.match(/--[a-z-]+-space-size=\d+/g);
@@ -11,4 +11,8 @@ test('`npm start`, the image and the command `purser` give Node the same flags',
   expect(flags).toHaveLength(3);
   expect(flagsIn(read('Dockerfile'))).toEqual(flags);
   expect(flagsIn(read('scripts/purser.mjs'))).toEqual(flags);
+});
+
+test('the command `purser` may be executed as it is, also where npx has linked it before', () => {
+  expect(statSync(new URL('../../scripts/purser.mjs', import.meta.url)).mode & 0o111).toBe(0o111);
 });
