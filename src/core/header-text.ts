@@ -3,6 +3,8 @@
 
 const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** To begin with an expression takes longer than to read so many characters. */
+const SHORT = 48;
 
 export function isHeaderName(text: string): boolean {
   return NAME.test(text);
@@ -10,5 +12,11 @@ export function isHeaderName(text: string): boolean {
 
 /** One character a byte. */
 export function isHeaderValue(text: string): boolean {
-  return VALUE.test(text);
+  const { length } = text;
+  if (length > SHORT) return VALUE.test(text);
+  for (let at = 0; at < length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 ? code !== 0x09 : code === 0x7f || code > 0xff) return false;
+  }
+  return true;
 }

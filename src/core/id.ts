@@ -22,10 +22,18 @@ const text = Buffer.from('00000000-0000-7000-8000-000000000000', 'latin1');
 /** Where the pairs of digits of the ten random bytes stand. */
 const RANDOM_AT = [14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-/** RFC 9562 version 7: 48 bits of milliseconds, then 74 random bits. */
+const COUNT_MAX = 0xfff;
+let lastMs = 0;
+let count = 0;
+
+/**
+ * RFC 9562 version 7: 48 bits of milliseconds, then 12 that rise within one of them from a random
+ * number on, so that ids of one millisecond are in order, then 62 random bits.
+ */
 export function uuidV7(nowMs: number): string {
-  let high = Math.floor(nowMs / 0x1_0000);
-  let low = Math.floor(nowMs) % 0x1_0000;
+  const wholeMs = Math.floor(nowMs);
+  let high = Math.floor(wholeMs / 0x1_0000);
+  let low = wholeMs % 0x1_0000;
   for (let at = 7; at >= 0; at -= 1, high = Math.floor(high / 16)) text[at] = DIGITS[high & 15]!;
   for (let at = 12; at >= 9; at -= 1, low >>= 4) text[at] = DIGITS[low & 15]!;
   const start = takeFrom(RANDOM_AT.length);
@@ -35,7 +43,14 @@ export function uuidV7(nowMs: number): string {
     text[at] = DIGITS[byte >> 4]!;
     text[at + 1] = DIGITS[byte & 15]!;
   }
+  const isNext = wholeMs === lastMs && count < COUNT_MAX;
+  // Half of the room at least is left to count.
+  count = isNext ? count + 1 : pool.readUInt16BE(start) & (COUNT_MAX >> 1);
+  lastMs = wholeMs;
   text[14] = VERSION;
+  text[15] = DIGITS[count >> 8]!;
+  text[16] = DIGITS[(count >> 4) & 15]!;
+  text[17] = DIGITS[count & 15]!;
   text[19] = DIGITS[8 | (pool[start + 2]! >> 6)]!;
   return text.toString('latin1');
 }

@@ -179,7 +179,8 @@ export function requestFor(
 ): UpstreamRequest {
   const dialect = deps.dialects[call.operation];
   const { provider } = target;
-  const body = dialect?.writeBody(call.body, { ...edits, model: target.model }) ?? [];
+  const { bound, askUsage } = edits;
+  const body = dialect?.writeBody(call.body, { model: target.model, bound, askUsage }) ?? [];
   const { connectTimeoutMs, firstByteTimeoutMs, answerTimeoutMs, idleTimeoutMs } = deps.options;
   const { url, headers } = addressOf(call, provider);
   return {

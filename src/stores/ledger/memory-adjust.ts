@@ -19,6 +19,7 @@ import {
   keepLimit,
   linesHash,
   type MemoryState,
+  noteId,
   replyOf,
   TOMBSTONE_MS,
 } from './memory-state.js';
@@ -112,6 +113,7 @@ function restoreHold(
   });
   const { owner, phase, floor, seen, leaseEndsAtMs, stub } = hold;
   const hash = linesHash(counters, lines);
+  noteId(state, id);
   state.holds.set(id, {
     ...{ id, owner, hash, lines, counters, held, phase, floor, seen, leaseEndsAtMs, stub },
   });

@@ -15,6 +15,7 @@ import {
   type Hold,
   homeOf,
   type MemoryState,
+  noteId,
   replyOf,
   TOMBSTONE_MS,
   type Tombstone,
@@ -91,6 +92,7 @@ export function release(state: MemoryState, id: string): ReleaseReply {
   const past = state.tombstones.get(id, timeMs);
   if (!past) {
     state.seq += 1;
+    noteId(state, id);
     const expiresAtMs = timeMs + TOMBSTONE_MS;
     state.tombstones.add({ id, expiresAtMs, hash: 0, what: 'voided' }, timeMs);
     return replyOf(state, 'VOIDED_AHEAD', timeMs);

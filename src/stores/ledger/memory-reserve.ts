@@ -13,6 +13,7 @@ import {
   keepLimit,
   linesHash,
   type MemoryState,
+  noteId,
   replyOf,
   TOMBSTONE_MS,
 } from './memory-state.js';
@@ -27,7 +28,7 @@ export function reserve(state: MemoryState, request: ReserveRequest): ReserveRep
     counters[i] = counterOf(homeOf(state, lines[i]!.envelope), lines[i]!.label);
   }
   const hash = linesHash(counters, lines);
-  const known = recall(state, id, hash, counters, lines, timeMs);
+  const known = noteId(state, id) ? undefined : recall(state, id, hash, counters, lines, timeMs);
   if (known) return known;
 
   const shortages: Shortage[] = [];

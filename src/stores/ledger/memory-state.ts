@@ -65,12 +65,25 @@ export interface MemoryState {
   readonly homes: Map<string, Home>;
   readonly holds: Map<string, Hold>;
   readonly tombstones: Tombstones<Tombstone>;
+  /** Of all ids that were ever held, refused or voided, the last in order. */
+  newestId: string;
   /** Ids of adjusts already booked. */
   readonly adjusts: Tombstones<{ id: string; expiresAtMs: number }>;
   isOpen: boolean;
   seq: number;
   epoch: number;
   sweepAtMs: number;
+}
+
+/**
+ * Notes an id before it is held, refused or voided; true if none was ever noted at or after it.
+ * Ids begin with the time: nearly always that is known without a look at the million of the last
+ * two hours.
+ */
+export function noteId(state: MemoryState, id: string): boolean {
+  if (id <= state.newestId) return false;
+  state.newestId = id;
+  return true;
 }
 
 export const TOMBSTONE_MS = 2 * 3_600_000;
@@ -81,6 +94,7 @@ export function newState(clock: Clock, epoch: number): MemoryState {
     homes: new Map(),
     holds: new Map(),
     tombstones: new Tombstones(),
+    newestId: '',
     adjusts: new Tombstones(),
     isOpen: true,
     seq: 0,

@@ -120,6 +120,20 @@ export const restore: VerbContract<'restore'> = {
       },
     },
     {
+      name: 'puts back a hold that its own reserve finds, asked once more',
+      async check({ ledger }) {
+        const a = newEnvelope();
+        await ledger.closeAdmission();
+        const { timeMs } = await ledger.state();
+        const open = openHold(a, timeMs + 60_000);
+        await ledger.restore({ what: 'hold', hold: open });
+        await reopen(ledger);
+        const again = await ledger.reserve({ ...request([...open.lines]), id: open.id });
+        assert.ok(again.answer === 'ALREADY_RESERVED' || again.answer === 'CONFLICT');
+        assert.equal((await counters(ledger, a)).reserved, open.lines[0]!.amount);
+      },
+    },
+    {
       name: 'puts back a hold as it was, over its limit too',
       async check({ ledger }) {
         const a = newEnvelope();
