@@ -42,7 +42,7 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
     pieces: readonly string[],
   ): number | Promise<number> {
     if (encoding === undefined) return pieces.reduce((sum, text) => sum + tokensBound(text), 0);
-    const unseen = new Map<string, Unseen>();
+    let unseen: Map<string, Unseen> | undefined;
     let sum = 0;
     for (const text of pieces) {
       const key = keyOf(text);
@@ -52,15 +52,17 @@ export function createTokenCounts(options: TokenCountsOptions): TokenCounts {
         sum += tokens;
         continue;
       }
+      unseen ??= new Map();
       const waiting = unseen.get(key);
       if (waiting === undefined) unseen.set(key, { text, times: 1 });
       else waiting.times += 1;
     }
-    if (unseen.size === 0) return sum;
-    misses += unseen.size;
-    const texts = Array.from(unseen.values(), ({ text }) => text);
+    if (!unseen) return sum;
+    const sought = unseen;
+    misses += sought.size;
+    const texts = Array.from(sought.values(), ({ text }) => text);
     const counts = tokenizer.countAll(encoding, texts);
-    const total = (fresh: readonly number[]) => sum + learn(encoding, unseen, fresh);
+    const total = (fresh: readonly number[]) => sum + learn(encoding, sought, fresh);
     return Array.isArray(counts) ? total(counts) : counts.then(total);
   }
 
