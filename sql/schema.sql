@@ -982,11 +982,7 @@ CREATE INDEX idx_token_usage_conversation ON ONLY public.token_usage USING btree
 CREATE INDEX idx_token_usage_date ON ONLY public.token_usage USING btree (usage_date);
 CREATE INDEX idx_token_usage_project ON ONLY public.token_usage USING btree (project_id);
 CREATE INDEX idx_token_usage_timestamp ON ONLY public.token_usage USING btree ("timestamp");
-CREATE INDEX idx_turn_metrics_created ON public.turn_metrics USING btree (created_at);
-CREATE INDEX idx_turns_agent ON public.turns USING btree (agent_id);
-CREATE INDEX idx_turns_conversation ON public.turns USING btree (conversation_id);
 CREATE INDEX idx_turns_created ON public.turns USING btree (created_at);
-CREATE INDEX idx_turns_project ON public.turns USING btree (project_id);
 CREATE INDEX idx_unsettled_calls_due ON public.unsettled_calls USING btree (next_attempt_at);
 CREATE INDEX idx_webhooks_created ON public.webhooks USING btree (created_at);
 CREATE INDEX idx_webhooks_processed ON public.webhooks USING btree (processed);

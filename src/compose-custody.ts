@@ -50,7 +50,7 @@ export interface OpenCustody {
 
 const BATCH_MAX = 500;
 // While the loop is busy 2,000 rows a second still go out.
-const PACE = { lingerMs: 50, busyEveryMs: 250, backlogBytesMax: 256 * 1024 * 1024 };
+const PACE = { lingerMs: 200, busyEveryMs: 250, backlogBytesMax: 256 * 1024 * 1024 };
 const BUSY_SHARE = 0.9;
 const RATE_KEPT_MS = 2 * 3_600_000;
 const DRAIN_WAIT_MS = 5_000;

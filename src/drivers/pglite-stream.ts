@@ -25,9 +25,10 @@ export class PgliteStream extends Duplex {
   }
 
   override _write(bytes: Buffer, _encoding: string, written: () => void): void {
-    // Its own memory, which can be handed over as it is.
-    const own = new Uint8Array(bytes);
-    this.#port.postMessage(own, [own.buffer]);
+    // Memory of its own is handed over as it is: whoever wrote it does not keep it.
+    const isWhole = bytes.byteLength === bytes.buffer.byteLength;
+    const own = isWhole ? bytes : new Uint8Array(bytes);
+    this.#port.postMessage(own, [own.buffer as ArrayBuffer]);
     written();
   }
 

@@ -73,7 +73,7 @@ export function openPostgres(options: PostgresOptions): Database {
   return adapt((onClose) => open(onClose) as unknown as Sql, 'postgres');
 }
 
-/** One connection and no prepared statements, as PGlite needs it. */
+/** One connection, as PGlite needs it. */
 export function openStream(options: StreamOptions): Database {
   // The package takes it; its types do not tell.
   const stream: object = { socket: options.connect };
@@ -87,7 +87,7 @@ export function openStream(options: StreamOptions): Database {
       database: 'postgres',
       ssl: false,
       max: 1,
-      prepare: false,
+      prepare: true,
       fetch_types: true,
       connect_timeout: options.connectTimeoutMs / 1000,
       idle_timeout: 0,
@@ -140,7 +140,7 @@ function adapt(open: (onClose: () => void) => Sql, kind: DatabaseKind): Database
     }
   };
   const guarded = (sql: Sql, own: Pool): Queryable => {
-    const inner = queryable(sql, kind);
+    const inner = queryable(sql);
     return {
       query: <Row>(text: string, params?: readonly unknown[]) =>
         ask(own, () => inner.query<Row>(text, params)),
@@ -226,13 +226,12 @@ async function inTransaction<T>(
   }
 }
 
-function queryable(sql: Sql, kind: DatabaseKind): Queryable {
-  const prepare = kind === 'postgres';
+function queryable(sql: Sql): Queryable {
   return {
     async query<Row>(text: string, params: readonly unknown[] = []) {
       // The package takes an array's type from its first element; 0 lets the server say it.
       const values = params.map((value) => (Array.isArray(value) ? sql.typed(value, 0) : value));
-      const rows = await sql.unsafe(text, values as never[], { prepare });
+      const rows = await sql.unsafe(text, values as never[], { prepare: true });
       return [...rows] as Row[];
     },
     async run(text) {

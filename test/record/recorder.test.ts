@@ -138,19 +138,19 @@ test('PGlite that leaves checks to the recorder has the same rows and sums, and 
     await allowUnchecked(database);
     const book = testBook();
     const stub = { ...STUB, attribution: ALL_WORDS };
-    const before = usageEvents(40, { stub });
-    expect(await recordEvents(database, book, before)).toEqual({ inserted: 40, duplicates: 0 });
+    const before = usageEvents(100, { stub });
+    expect(await recordEvents(database, book, before)).toEqual({ inserted: 100, duplicates: 0 });
     await database.run('delete from conversations; delete from agents; delete from projects');
-    const after = usageEvents(30, { stub });
+    const after = usageEvents(90, { stub });
     const both = [...before.slice(0, 10), ...after];
-    expect(await recordEvents(database, book, both)).toEqual({ inserted: 30, duplicates: 10 });
-    expect(await counts(database)).toEqual({ usage: 70, turns: 70, metrics: 70 });
+    expect(await recordEvents(database, book, both)).toEqual({ inserted: 90, duplicates: 10 });
+    expect(await counts(database)).toEqual({ usage: 190, turns: 190, metrics: 190 });
     const sums = await database.query(
       `select count(*) as usage, count(agent_id) as agents, count(conversation_id) as conversations,
          count(user_id) as users, (select sum(row_count)::bigint from usage_hours) as hours
        from token_usage`,
     );
-    expect(sums).toEqual([{ usage: 70, agents: 0, conversations: 0, users: 70, hours: 70 }]);
+    expect(sums).toEqual([{ usage: 190, agents: 0, conversations: 0, users: 190, hours: 190 }]);
     await assertBooksBalance(database);
     const foreign = `insert into token_usage (usage_date, model, agent_id)
       values ('2026-11-21', 'echo', gen_random_uuid())`;
@@ -262,6 +262,25 @@ eachDatabase(
     await assertBooksBalance(database);
   },
 );
+
+eachDatabase('rows of one call in one batch are one turn, told by its late row', async (fresh) => {
+  const { database } = fresh;
+  const { reading: read, ...reaped } = usageEvent();
+  const other = usageEvent({ reading: reading({ model: 'other', finishReason: 'length' }) });
+  const adjusted: UsageEvent = { ...reaped, kind: 'adjust', id: other.id, reason: 'wrong' };
+  const late: UsageEvent = { ...reaped, kind: 'late', reading: { ...read!, model: 'ended' } };
+  const batch = [reaped, late, other, adjusted];
+  expect(await recordEvents(database, testBook(), batch)).toMatchObject({ inserted: 4 });
+  const turns = await database.query(
+    `select reservation_id as id, model, status, finish_reason as finish
+     from turns join turn_metrics on turn_id = id order by reservation_id`,
+  );
+  expect(turns).toEqual([
+    { id: reaped.id, model: 'ended', status: 'completed', finish: 'stop' },
+    { id: other.id, model: 'other', status: 'completed', finish: 'length' },
+  ]);
+  await assertBooksBalance(database);
+});
 
 eachDatabase(
   'a token budget mirrors its total and never breaks its check',

@@ -27,20 +27,27 @@ export async function unhurried<Item>(
   }
 }
 
+/** The texts of columns by how their values are found: a statement after it has some of them, too. */
+export type MadeTexts = Map<Column['value'], string>;
+
+/** What `made` has of the same entries is taken from there, and what it has not is put into it. */
 export async function columnTexts(
   columns: readonly Column[],
   entries: readonly Entry[],
+  made: MadeTexts = new Map(),
 ): Promise<string[]> {
-  const parts: string[][] = columns.map(() => []);
+  const missing = columns.filter(({ value }) => !made.has(value));
+  const parts: string[][] = missing.map(() => []);
   await unhurried(entries, ({ row, ids }) => {
-    for (let i = 0; i < columns.length; i += 1) {
-      const { type, value } = columns[i]!;
+    for (let i = 0; i < missing.length; i += 1) {
+      const { type, value } = missing[i]!;
       parts[i]!.push(textOf(type, value(row, ids)));
     }
   });
-  return columns.map(({ type }, i) =>
-    type === 'jsonb' ? parts[i]!.join(SEPARATOR) : `{${parts[i]!.join(',')}}`,
-  );
+  missing.forEach(({ type, value }, i) => {
+    made.set(value, type === 'jsonb' ? parts[i]!.join(SEPARATOR) : `{${parts[i]!.join(',')}}`);
+  });
+  return columns.map(({ value }) => made.get(value)!);
 }
 
 function textOf(type: Column['type'], value: ReturnType<Column['value']>): string {

@@ -26,6 +26,14 @@ const id = (
   value: (row: UsageRow, ids: Resolved) => string | null | undefined,
 ): Column => ({ name, type: 'uuid', value, table });
 
+const RESERVATION: Column = {
+  name: 'reservation_id',
+  type: 'uuid',
+  value: ({ event }) => event.id,
+};
+
+const outcome: Column['value'] = (row) => row.outcome;
+
 const WHO: readonly Column[] = [
   id('user_id', 'users', ({ attribution }) => uuidOrNull(attribution.userId)),
   id('agent_id', 'agents', ({ attribution }) => uuidOrNull(attribution.agentId)),
@@ -49,7 +57,7 @@ const WHO_OF_TURN: readonly Column[] = WHO.map(({ name, type, value }) => ({ nam
 export const USAGE_COLUMNS: readonly Column[] = [
   // In the order of time: random ones would come to rest all over their index.
   { name: 'id', type: 'uuid', value: ({ event }) => uuidV7(event.atMs) },
-  { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
+  RESERVATION,
   { name: 'kind', type: 'text', value: ({ event }) => event.kind },
   { name: 'usage_date', type: 'date', value: ({ usageDate }) => usageDate },
   {
@@ -90,7 +98,7 @@ export const USAGE_COLUMNS: readonly Column[] = [
     select: usd('saved_usd'),
   },
   { name: 'request_duration_ms', type: 'integer', value: ({ durationMs }) => durationMs },
-  { name: 'outcome', type: 'text', value: ({ outcome }) => outcome },
+  { name: 'outcome', type: 'text', value: outcome },
   {
     name: 'usage_source',
     type: 'text',
@@ -112,10 +120,10 @@ export const USAGE_COLUMNS: readonly Column[] = [
 ];
 
 export const TURN_COLUMNS: readonly Column[] = [
-  { name: 'reservation_id', type: 'uuid', value: ({ event }) => event.id },
+  RESERVATION,
   ...WHO_OF_TURN,
   { name: 'request_id', type: 'text', value: ({ event }) => cut(event.stub.requestId, 100) },
-  { name: 'status', type: 'text', value: ({ outcome }) => outcome },
+  { name: 'status', type: 'text', value: outcome },
   {
     name: 'started_at',
     type: 'bigint',

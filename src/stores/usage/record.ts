@@ -7,7 +7,7 @@ import type { PairCharge, UsageEvent } from '../../core/usage-event.js';
 import type { Database, DatabaseKind, Queryable } from '../../drivers/database.js';
 import { raiseAlerts, type Watch } from './alerts.js';
 import type { AttributionBook } from './attribution.js';
-import { columnTexts, type Entry, unhurried } from './column-texts.js';
+import { columnTexts, type Entry, type MadeTexts, unhurried } from './column-texts.js';
 import { METRIC_COLUMNS, TURN_COLUMNS, USAGE_COLUMNS } from './columns.js';
 import { insert } from './insert.js';
 import { keepAnswers } from './kept-answers.js';
@@ -64,12 +64,14 @@ export async function recordRows(
   if (rows.length === 0) return { inserted: 0, duplicates: 0 };
   const resolved = await book.resolve(database, rows);
   const entries = rows.map((row, i) => ({ row, ids: resolved[i] ?? {} }));
-  const texts = await columnTexts(USAGE_COLUMNS, entries);
+  const made: MadeTexts = new Map();
+  const texts = await columnTexts(USAGE_COLUMNS, entries, made);
+  const written = { text: INSERT_USAGE, params: texts, count: entries.length };
   const inserted = await database.transaction(async (tx) => {
     const [keys, expected] = await Promise.all([
-      insert<{ id: string; kind: string }>(tx, database.kind, INSERT_USAGE, texts),
+      insert<{ id: string; kind: string }>(tx, database.kind, written),
       // Nearly always all of them are new: what they move is made while SQL writes them.
-      movesOf(entries),
+      movesOf(entries, made),
     ]);
     const isNew = new Set(keys.map(rowKey));
     const fresh = entries.filter(({ row }) => isNew.has(row.key));
@@ -91,9 +93,12 @@ interface Moves {
   totals: Moved[];
 }
 
-async function movesOf(entries: readonly Entry[]): Promise<Moves> {
+async function movesOf(entries: readonly Entry[], made?: MadeTexts): Promise<Moves> {
   const calls = lastOfEach(entries.filter(({ row }) => isOfCall(row.event.kind)));
-  const turns = await columnTexts([...TURN_COLUMNS, ...METRIC_COLUMNS], calls);
+  // Each of them is a call's only row then, and in the same place.
+  const isEach = calls.length === entries.length;
+  const columns = [...TURN_COLUMNS, ...METRIC_COLUMNS];
+  const turns = await columnTexts(columns, calls, isEach ? made : undefined);
   return { turns, turnsCount: calls.length, totals: await totalsOf(entries) };
 }
 
@@ -109,7 +114,9 @@ function moved(
   const tasks = tasksOf(fresh);
   const pairs = pairsOf(fresh);
   const work: Promise<unknown>[] = keepAnswers(tx, fresh);
-  if (turnsCount > 0) work.push(insert(tx, kind, INSERT_TURNS, turns));
+  if (turnsCount > 0) {
+    work.push(insert(tx, kind, { text: INSERT_TURNS, params: turns, count: turnsCount }));
+  }
   if (totals.length > 0) work.push(tx.query(MOVE_TOTALS, totalArrays(totals)));
   if (agents.length > 0) work.push(tx.query(MIRROR_USED, [agents]));
   if (pairs.length > 0) {
