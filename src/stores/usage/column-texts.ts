@@ -27,7 +27,7 @@ export async function unhurried<Item>(
   }
 }
 
-/** The texts of columns by how their values are found: a statement after it has some of them, too. */
+/** Texts of columns by how their values are found: a later statement has some of them, too. */
 export type MadeTexts = Map<Column['value'], string>;
 
 /** What `made` has of the same entries is taken from there, and what it has not is put into it. */
