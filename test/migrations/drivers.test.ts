@@ -18,6 +18,26 @@ const WRITER = `
     console.log(n);
   }`;
 
+// Ends the thread in the middle of a query, and tells what becomes of that one and of later ones.
+const LOSER = `
+  const threads = (await import('node:worker_threads')).default;
+  let thread;
+  threads.Worker = class extends threads.Worker {
+    constructor(...given) { super(...given); thread = this; }
+  };
+  (await import('node:module')).syncBuiltinESMExports();
+  const { openPglite } = await import(${JSON.stringify(PGLITE)});
+  const told = (error) => console.log(error.message);
+  const { database, close } = await openPglite({ at: 'memory', onCrash: () => {} });
+  await database.query('select 1');
+  const running = database.query('select pg_sleep(1)').catch(told);
+  setTimeout(() => thread.terminate(), 50);
+  await running;
+  await database.query('select 2').catch(told);
+  await database.transaction((tx) => tx.query('select 3')).catch(told);
+  await close();
+  console.log('closed');`;
+
 const VALUES = `select 5::bigint as small, 9007199254740993::bigint as large, 1.50::numeric as money,
   date '2026-11-21' as day, timestamptz '2026-11-21 09:41Z' as at, '[{"a": 1}]'::jsonb as lines,
   '\\xff'::bytea as bytes, array['x', 'NULL'] as texts`;
@@ -138,6 +158,16 @@ test('what PGlite has committed survives kill -9', async () => {
   expect(row?.highest).toBeGreaterThanOrEqual(committed);
   expect(row?.rows).toBe(row?.highest);
   await close();
+});
+
+test('once the thread of PGlite has ended every query is refused, and none waits', async () => {
+  const loser = spawn(process.execPath, ['--input-type=module', '-e', LOSER], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: loser.stdout })) lines.push(line);
+  const later = 'its worker ended with code 1';
+  expect(lines).toEqual(['the connection was lost', later, later, 'closed']);
 });
 
 test('a directory that cannot be opened is told with a remedy', async () => {
