@@ -11,7 +11,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       'that arrive whether or not the side keeps up, counted from the intended send time; `alone` ' +
       'is one connection; `core 1` is the load, the upstream, Redis and PostgreSQL (`others`). Without ' +
       'PostgreSQL the rows go to the database inside, which shares core 0.',
-    seconds: 215,
+    seconds: 290,
     run: async (bench) => (await import('./small-call.js')).smallCall(bench),
   },
   streaming: {

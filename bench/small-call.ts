@@ -13,6 +13,8 @@ import { runLoad, startUpstream, writeRequest } from './support/tools.js';
 /** Requests a second that arrive whether or not the side keeps up. */
 const OPEN_RATE = 2000;
 // Each waits for its event to be durable: with fewer it is the disk's latency that is measured.
+/** What runs a few thousand times a second is compiled by then. */
+const WARM_S = 10;
 const CONNECTIONS = 128;
 
 interface Variant {
@@ -35,7 +37,7 @@ export async function smallCall(bench: Bench): Promise<Outcome> {
     const seconds = quick ? 0.9 : 2.5;
     const outcome = emptyOutcome();
     for (const variant of variants)
-      await warm(bench, variant, quick || !variant.side.isNode ? 0.5 : 4);
+      await warm(bench, variant, quick || !variant.side.isNode ? 0.5 : WARM_S);
     outcome.rounds = await rowsInTurn(bench, 'small call', variants, async (variant) => {
       const row = await measured(bench, variant, seconds, upstream.pid);
       if (row.failures) outcome.failures.push(`${variant.name}: ${row.failures} calls failed`);
