@@ -13,9 +13,9 @@ import { runLoad, startUpstream, writeRequest } from './support/tools.js';
 /** Requests a second that arrive whether or not the side keeps up. */
 const OPEN_RATE = 2000;
 // Each waits for its event to be durable: with fewer it is the disk's latency that is measured.
+const CONNECTIONS = 128;
 /** What runs a few thousand times a second is compiled by then. */
 const WARM_S = 10;
-const CONNECTIONS = 128;
 
 interface Variant {
   name: string;

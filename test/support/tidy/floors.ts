@@ -12,7 +12,6 @@ const DOORS: Record<string, RegExp> = {
   ioredis: /^src\/drivers\/redis\.ts$/,
   postgres: /^src\/drivers\/postgres\.ts$/,
   '@electric-sql/pglite': /^src\/drivers\/pglite[\w-]*\.ts$/,
-  '@electric-sql/pglite-socket': /^src\/drivers\/pglite[\w-]*\.ts$/,
   undici: /^src\/drivers\/(upstream|webhook)\.ts$/,
   tiktoken: /^src\/drivers\/tokenizer[\w-]*\.ts$/,
   pino: /^src\/drivers\/log\.ts$/,
