@@ -24,7 +24,7 @@ export interface UsageStore {
   watermark(): Promise<Watermark>;
   /** Never lowers it. */
   raiseWatermark(mark: Watermark): Promise<void>;
-  /** The last epoch whose totals were read for a rebuild: see `RecordOptions`. */
+  /** The last epoch whose totals were read for a rebuild: see `Recorder.record`. */
   sealedEpoch(): Promise<number>;
   /** From here on nothing is recorded that was taken before this epoch was sealed. */
   sealTotals(epoch: number): Promise<void>;
