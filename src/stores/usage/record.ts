@@ -19,7 +19,6 @@ import {
   MOVE_PAIRS,
   MOVE_TASKS,
   MOVE_TOTALS,
-  RAISE_AND_READ_SEAL,
   RAISE_WATERMARK,
 } from './statements.js';
 
@@ -152,12 +151,8 @@ async function raise(
     epoch = event.epoch;
     seq = event.seq;
   }
-  if (sealedEpoch === undefined) {
-    await tx.query(RAISE_WATERMARK, [epoch, seq]);
-    return;
-  }
-  const [row] = await tx.query<{ sealed_epoch: number }>(RAISE_AND_READ_SEAL, [epoch, seq]);
-  if (row?.sealed_epoch === sealedEpoch) return;
+  const [row] = await tx.query<{ sealed_epoch: number }>(RAISE_WATERMARK, [epoch, seq]);
+  if (sealedEpoch === undefined || row?.sealed_epoch === sealedEpoch) return;
   throw new SealedSince(`taken at ${sealedEpoch}, and ${row?.sealed_epoch} is sealed by now`);
 }
 

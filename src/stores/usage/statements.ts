@@ -126,16 +126,11 @@ from (
 ) m
 where p.id = m.id`;
 
-/** Params: epoch, seq. The watermark only rises. */
-export const RAISE_WATERMARK = `update ledger_watermark
-set epoch = $1, seq = $2, updated_at = now()
-where (epoch, seq) < ($1::bigint, $2::bigint)`;
-
 /**
- * The same for rows that a rebuild may overtake: answers what is sealed, and holds the one row, so
+ * Params: epoch, seq. The watermark only rises. Answers what is sealed, and holds the one row, so
  * that nothing more is sealed until this transaction has ended.
  */
-export const RAISE_AND_READ_SEAL = `update ledger_watermark
+export const RAISE_WATERMARK = `update ledger_watermark
 set epoch = greatest(epoch, $1::bigint),
   seq = case when epoch < $1::bigint then $2::bigint
     when epoch = $1::bigint then greatest(seq, $2::bigint) else seq end,
