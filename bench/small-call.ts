@@ -156,12 +156,16 @@ function figuresOf(rounds: readonly Row[]): Record<string, number> {
   const of = (variant: string, column: string) =>
     median(rounds.filter((row) => row.variant === variant).map((row) => Number(row[column])));
   const rate = (variant: string) => of(variant, 'calls/s');
+  // Rows that are written after the last call are in this one, and not in calls/s.
+  const cpu = (variant: string) => of('bare proxy', 'CPU µs/call') / of(variant, 'CPU µs/call');
   const added = (variant: string) => of(variant, 'alone p50 µs') - of('direct', 'alone p50 µs');
   return Object.fromEntries(
     [
       ['small-call.embedded', rate('purser, 4 envelopes') / rate('bare proxy')],
       ['small-call.redis', rate('purser, Redis + PostgreSQL') / rate('bare proxy')],
       ['small-call.postgres', rate('purser, PostgreSQL') / rate('bare proxy')],
+      ['small-call.embedded-cpu', cpu('purser, 4 envelopes')],
+      ['small-call.redis-cpu', cpu('purser, Redis + PostgreSQL')],
       ['small-call.unseen', rate('purser, unseen prompt') / rate('bare proxy')],
       ['small-call.nginx', rate('purser, 4 envelopes') / rate('nginx')],
       ['small-call.peer', rate('purser, 4 envelopes') / rate('portkey')],
