@@ -34,6 +34,11 @@ export class RedisUnavailable extends Error {
   }
 }
 
+/** An error that Redis answered, in its words. */
+export class ReplyError extends Error {
+  override name = 'ReplyError';
+}
+
 // The first word of an error reply. A script refused before it starts answers with the same words.
 const REPLY_REASONS: Readonly<Record<string, RedisReason>> = {
   LOADING: 'loading',

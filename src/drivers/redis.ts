@@ -1,13 +1,16 @@
 // The only door to ioredis. A command is answered, or rejects with RedisUnavailable within its
 // timeout: nothing is queued while the connection is down, nothing is sent twice by itself. The
-// breaker opens at the first failure and closes when a probe is answered.
+// breaker opens at the first failure and closes when a probe is answered. On one server scripts and
+// single commands go by a lane of our own beside the client, and by the client while it is down.
 
 import { Redis as Client, Cluster, Command, type RedisOptions } from 'ioredis';
 import type { Clock } from '../core/clock.js';
 import type { Log } from '../core/log.js';
 import { Deadlines } from './redis-deadlines.js';
+import { addressOf, dialler, greetingOf, type RedisAddress, sharedOptions } from './redis-dial.js';
 import { breaks, isNoScript, RedisUnavailable, unavailable } from './redis-errors.js';
 import type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
+import { Lane } from './redis-lane.js';
 import type { Script } from './scripts.js';
 
 export type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
@@ -16,6 +19,8 @@ export type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './r
 const BACKSTOP_MS = 1_000;
 const RECONNECT_STEP_MS = 50;
 const RECONNECT_MOST_MS = 1_000;
+const OPEN_TIMEOUT_MS = 2_000;
+const LANE_RETRY_MS = 250;
 /** Probes without an answer after which the socket itself is given up. */
 const DEAD_AFTER_PROBES = 10;
 
@@ -27,6 +32,8 @@ class IoRedis implements Redis {
   readonly isCluster: boolean;
   readonly commandTimeoutMs: number;
   readonly #client: Client | Cluster;
+  /** A cluster has none. */
+  readonly #lane: Lane | undefined;
   readonly #clock: Clock;
   readonly #log: Log | undefined;
   readonly #probeKey: string;
@@ -46,10 +53,31 @@ class IoRedis implements Redis {
     this.#probeKey = config.probeKey ?? '{main}:probe';
     this.#probeEveryMs = config.probeEveryMs ?? 50;
     this.#deadlines = new Deadlines(config.clock, this.commandTimeoutMs);
-    this.#client = connect(config, Math.max(BACKSTOP_MS, this.commandTimeoutMs));
+    const address = addressOf(config.urls[0] ?? 'redis://127.0.0.1:6379');
+    this.#client = connect(config, address, Math.max(BACKSTOP_MS, this.commandTimeoutMs));
+    if (!this.isCluster) this.#lane = this.#beside(address, config.connectTimeoutMs);
     this.#client.on('error', (error: Error) => this.#fail(unavailable(error)));
-    this.#client.on('close', () => this.#fail(new RedisUnavailable('closed', 'unknown')));
-    this.#client.on('ready', () => void this.#probe());
+    // The lane shares the client's fate: where one cannot go on, the other should not.
+    this.#client.on('close', () => {
+      this.#lane?.drop();
+      this.#fail(new RedisUnavailable('closed', 'unknown'));
+    });
+    this.#client.on('ready', () => {
+      void this.#lane?.open();
+      void this.#probe();
+    });
+  }
+
+  #beside(address: RedisAddress, openTimeoutMs = OPEN_TIMEOUT_MS): Lane {
+    return new Lane({
+      dial: dialler(address),
+      greeting: greetingOf(address, this.#probeKey),
+      clock: this.#clock,
+      commandTimeoutMs: this.commandTimeoutMs,
+      openTimeoutMs,
+      retryMs: LANE_RETRY_MS,
+      failed: (error) => this.#fail(unavailable(error)),
+    });
   }
 
   get isUp(): boolean {
@@ -58,6 +86,7 @@ class IoRedis implements Redis {
 
   async ready(withinMs: number): Promise<void> {
     if (this.#client.status !== 'ready') await this.#connected(withinMs);
+    await this.#lane?.open();
     // Tries that failed before have opened the breaker; one answer closes it.
     await this.#probe();
     if (!this.isUp) throw new RedisUnavailable('closed', 'not_done');
@@ -78,23 +107,30 @@ class IoRedis implements Redis {
     });
   }
 
-  async run(
+  run(
     script: Script,
     keys: readonly string[],
     args: readonly string[],
     options?: SendOptions,
   ): Promise<unknown> {
-    this.#admit(options);
+    if (this.#isOpen && !options?.through) return Promise.reject(notSent());
+    if (this.#lane?.isUp) return this.#lane.run(script, keys, args);
+    return this.#runByClient({ script, keys, args });
+  }
+
+  async #runByClient(call: ScriptCall): Promise<unknown> {
+    const { script, keys, args } = call;
     try {
       return await this.#send('evalsha', [script.sha, `${keys.length}`, ...keys, ...args]);
     } catch (error) {
       if (!isNoScript(error)) throw this.#fail(unavailable(error));
-      return this.#eval({ script, keys, args });
+      return this.#eval(call);
     }
   }
 
   async command(...[name, ...args]: PlainCall): Promise<unknown> {
     this.#admit();
+    if (this.#lane?.isUp) return this.#lane.command(name, args);
     try {
       return await this.#send(name, args);
     } catch (error) {
@@ -156,11 +192,12 @@ class IoRedis implements Redis {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopProbing?.();
+    this.#lane?.drop();
     this.#client.disconnect();
   }
 
-  #admit(options?: SendOptions): void {
-    if (this.#isOpen && !options?.through) throw new RedisUnavailable('breaker_open', 'not_done');
+  #admit(): void {
+    if (this.#isOpen) throw notSent();
   }
 
   // One write for all commands of a turn of the loop: a system call each costs more than the
@@ -208,7 +245,9 @@ class IoRedis implements Redis {
   async #probe(): Promise<void> {
     if (!this.#isOpen || this.#isClosed || this.#client.status !== 'ready') return;
     try {
-      await this.#send('get', [this.#probeKey]);
+      // Both ways, because either may be the one on which nothing is answered.
+      const lane = this.#lane?.isUp ? this.#lane.command('get', [this.#probeKey]) : undefined;
+      await Promise.all([lane, this.#send('get', [this.#probeKey])]);
     } catch (error) {
       this.#log?.debug({ text: unavailable(error).text }, 'A probe of Redis failed.');
       this.#unanswered += 1;
@@ -223,31 +262,29 @@ class IoRedis implements Redis {
 
   #reconnect(): void {
     if (this.#client instanceof Client && this.#client.status === 'ready') {
+      this.#lane?.drop();
       this.#client.disconnect(true);
     }
   }
 }
 
-function connect(config: RedisConfig, commandTimeoutMs: number): Client | Cluster {
-  const first = new URL(config.urls[0] ?? 'redis://127.0.0.1:6379');
+function notSent(): RedisUnavailable {
+  return new RedisUnavailable('breaker_open', 'not_done');
+}
+
+function connect(
+  config: RedisConfig,
+  address: RedisAddress,
+  commandTimeoutMs: number,
+): Client | Cluster {
+  const { host, port, db } = address;
   const shared = {
+    ...sharedOptions(address),
     commandTimeout: commandTimeoutMs,
-    connectTimeout: config.connectTimeoutMs ?? 2_000,
-    noDelay: true,
-    keepAlive: 10_000,
-    enableAutoPipelining: false,
-    autoResendUnfulfilledCommands: false,
-    // What was sent when the connection broke has an unknown outcome; the caller decides.
-    maxRetriesPerRequest: 0,
-    // One reply form, whatever the server speaks.
-    protocol: 2,
-    ...credentialsOf(first),
+    connectTimeout: config.connectTimeoutMs ?? OPEN_TIMEOUT_MS,
   } satisfies RedisOptions;
   const wait = (times: number): number => Math.min(times * RECONNECT_STEP_MS, RECONNECT_MOST_MS);
   if (!config.cluster) {
-    const host = first.hostname.replace(/^\[|\]$/g, '');
-    const db = Number(first.pathname.slice(1) || '0');
-    const port = Number(first.port || '6379');
     const offline = { enableOfflineQueue: false, retryStrategy: wait };
     return new Client({ ...shared, ...offline, host, port, db });
   }
@@ -259,12 +296,4 @@ function connect(config: RedisConfig, commandTimeoutMs: number): Client | Cluste
     retryDelayOnClusterDown: 0,
     redisOptions: shared,
   });
-}
-
-function credentialsOf(url: URL): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
-  const options: Pick<RedisOptions, 'username' | 'password' | 'tls'> = {};
-  if (url.username) options.username = decodeURIComponent(url.username);
-  if (url.password) options.password = decodeURIComponent(url.password);
-  if (url.protocol === 'rediss:') options.tls = { servername: url.hostname };
-  return options;
 }

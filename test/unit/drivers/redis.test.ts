@@ -15,15 +15,19 @@ let server: Server;
 let sockets: Socket[];
 let redis: Redis;
 let asked: string[];
+/** Reads of the server. */
+let heard: number;
 
 beforeEach(async () => {
   asked = [];
+  heard = 0;
   sockets = [];
   answer = () => undefined;
   server = createServer((socket) => {
     sockets.push(socket);
     socket.on('error', () => socket.destroy());
     socket.on('data', (bytes) => {
+      heard += 1;
       for (const command of bytes.toString().split(/(?=^\*\d+\r\n)/m)) {
         const name = command.split('\r\n')[2]?.toLowerCase() ?? '';
         asked.push(name);
@@ -121,28 +125,33 @@ test('an answer that came in time counts, however long our own loop was blocked'
 
 test('a probe that is answered closes the breaker', async () => {
   let isMute = true;
-  let owed = 0;
-  answer = (name) => {
+  const owed = new Map<Socket, number>();
+  answer = (name, socket) => {
     if (!isMute || (name !== 'evalsha' && name !== 'get')) return undefined;
-    owed += 1;
+    owed.set(socket, (owed.get(socket) ?? 0) + 1);
     return '';
   };
   await failure(redis.run(script, [], []));
   expect(redis.isUp).toBe(false);
   isMute = false;
   // A server that was only slow answers everything, late and in order.
-  sockets[0]!.write('+LATE\r\n'.repeat(owed));
+  for (const [socket, count] of owed) socket.write('+LATE\r\n'.repeat(count));
   await expect.poll(() => redis.isUp).toBe(true);
   expect(await redis.run(script, [], [])).toBe('OK');
 });
 
-test('a socket on which nothing is ever answered is given up for a new one', async () => {
-  const [first] = sockets;
+test.each([
+  ['the lane', 1],
+  ['the client', 0],
+])('on which nothing is ever answered, %s is given up for a new one', async (_name, which) => {
+  const mute = sockets[which];
   answer = (name, socket) =>
-    socket === first && (name === 'evalsha' || name === 'get') ? '' : undefined;
-  await failure(redis.run(script, [], []));
+    socket === mute && (name === 'evalsha' || name === 'get' || name === 'ping') ? '' : undefined;
+  await failure(which === 1 ? redis.run(script, [], []) : redis.pipeline([['ping']]));
   await expect.poll(() => redis.isUp, { timeout: 5_000 }).toBe(true);
-  expect(sockets.length).toBe(2);
+  expect(mute?.destroyed).toBe(true);
+  expect(sockets.length).toBe(4);
+  expect(await redis.run(script, [], [])).toBe('OK');
 });
 
 test('what was sent when the connection broke is unknown, and is not sent again', async () => {
@@ -155,6 +164,71 @@ test('what was sent when the connection broke is unknown, and is not sent again'
   expect([error.reason, error.outcome]).toEqual(['closed', 'unknown']);
   await expect.poll(() => redis.isUp).toBe(true);
   expect(asked.filter((name) => name === 'evalsha').length).toBe(1);
+});
+
+test('a lane that is lost is made again, and the client carries what comes meanwhile', async () => {
+  const [client, lane] = sockets;
+  const by: (Socket | undefined)[] = [];
+  answer = (name, socket) => {
+    if (name === 'evalsha') by.push(socket);
+    return undefined;
+  };
+  await redis.run(script, [], []);
+  lane!.destroy();
+  await expect
+    .poll(async () => {
+      expect(await redis.run(script, [], [])).toBe('OK');
+      return by.at(-1) === sockets[2];
+    })
+    .toBe(true);
+  expect(by[0]).toBe(lane);
+  expect(by).toContain(client);
+  expect(redis.isUp).toBe(true);
+});
+
+test('what is no reply ends the lane, and nothing is taken for an answer', async () => {
+  const [, lane] = sockets;
+  answer = (name, socket) => (name === 'evalsha' && socket === lane ? '?\r\n' : undefined);
+  const both = await Promise.all([1, 2].map(() => failure(redis.run(script, [], []))));
+  expect(both.map(({ reason, outcome }) => [reason, outcome])).toEqual([
+    ['closed', 'unknown'],
+    ['closed', 'unknown'],
+  ]);
+  await expect.poll(() => redis.isUp).toBe(true);
+  expect(await redis.run(script, [], [])).toBe('OK');
+});
+
+test('a reply that nobody has asked for ends the lane', async () => {
+  const [, lane] = sockets;
+  lane!.write('+OK\r\n');
+  await expect.poll(() => lane!.destroyed).toBe(true);
+  await expect.poll(() => redis.isUp).toBe(true);
+  expect(await redis.run(script, [], [])).toBe('OK');
+});
+
+test('commands of one turn leave in one write', async () => {
+  const writes = heard;
+  await Promise.all([1, 2, 3].map(() => redis.run(script, ['k'], ['a'])));
+  expect(heard - writes).toBe(1);
+});
+
+test('what was sent before its connection closed rejects, all of it', async () => {
+  let seen = 0;
+  answer = (name, socket) => {
+    if (name !== 'evalsha') return undefined;
+    seen += 1;
+    if (seen === 2) socket.destroy();
+    return seen === 1 ? undefined : '';
+  };
+  const told = await Promise.allSettled([1, 2, 3].map(() => redis.run(script, [], [])));
+  expect(told.filter(({ status }) => status === 'rejected').length).toBeGreaterThanOrEqual(2);
+});
+
+test('nothing is sent or retried once it is closed', async () => {
+  await redis.close();
+  await expect.poll(() => sockets.every((socket) => socket.destroyed)).toBe(true);
+  expect((await failure(redis.run(script, [], []))).reason).toBe('closed');
+  expect(sockets.length).toBe(2);
 });
 
 test('a forgotten script is sent whole, once', async () => {
