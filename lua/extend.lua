@@ -1,10 +1,9 @@
 #!lua flags=allow-oom
---[[ extend: more hold on every line of a unit, or on none; renews the lease, tells phase sent.
+--[[ extend: more hold on every line of a unit, or on none; renews the lease.
   KEYS[1]  state (hash)       KEYS[2]  limits (hash)       KEYS[3]  leases (zset)
   KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4]  lease ms
-  ARGV[5..8]   more, by unit (n t r c)    ARGV[9]  1 where it was sent, else 0
-  ARGV[10..13] floor, by unit             ARGV[14..] envelopes, one a line
+  ARGV[5..8] more, by unit (n t r c)      ARGV[9..] envelopes, one a line
   Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
     EXTENDED | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     DENIED   detail: line limit committed reserved of every line without room
@@ -21,20 +20,20 @@ if stop then return reply(stop) end
 if not open then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 4
-if #ARGV ~= 13 + n then return reply('INVALID_INPUT') end
-for i = 4, 13 do
+if #ARGV ~= 8 + n then return reply('INVALID_INPUT') end
+for i = 4, 8 do
   if not amount(ARGV[i]) then return reply('INVALID_INPUT') end
 end
 
-local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'floor', 'lines')
+local hold = redis.call('HMGET', KEYS[4], 'state', 'units', 'held', 'lines')
 if hold[1] ~= 'held' and hold[1] ~= 'sent' then
   return reply('GONE', endingOf(hold[1]))
 end
-if not hold[2] or not hold[5] then return reply('INVALID_INPUT') end
-if #hold[2] ~= n then return reply('KEYS', hold[5]) end
-local held, floor = amountsOf(hold[3]), fourOf(hold[4])
-if not held or #held ~= n or not floor then return reply('INVALID_INPUT') end
-readCounters(5, 14, n)
+if not hold[2] or not hold[4] then return reply('INVALID_INPUT') end
+if #hold[2] ~= n then return reply('KEYS', hold[4]) end
+local held = amountsOf(hold[3])
+if not held or #held ~= n then return reply('INVALID_INPUT') end
+readCounters(5, 9, n)
 
 local more, shortages, isPast = {}, {}, false
 for i = 1, n do
@@ -60,9 +59,5 @@ for i = 1, n do
   end
 end
 redis.call('HSET', KEYS[4], 'held', textOf(held))
-if ARGV[9] == '1' then
-  for i = 1, 4 do floor[i] = math.max(floor[i], amount(ARGV[9 + i])) end
-  redis.call('HSET', KEYS[4], 'state', 'sent', 'floor', textOf(floor))
-end
 redis.call('ZADD', KEYS[3], now + amount(ARGV[4]), ARGV[3])
 return reply('EXTENDED', '', balances(n))

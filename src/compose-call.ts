@@ -27,6 +27,7 @@ import { authenticate } from './flows/call/authenticate.js';
 import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
 import type { FitDeps } from './flows/call/fit.js';
 import { createHandle } from './flows/call/handle.js';
+import { createMarks } from './flows/call/marks.js';
 import { previewPrompt } from './flows/call/preview.js';
 import { quote } from './flows/call/quote.js';
 import { refuseModel } from './flows/call/resolve.js';
@@ -205,6 +206,7 @@ function composeRest(parts: CallParts): Rest {
     ...{ clock, log, ledger, spool, live, budgetHeaders },
     dialects: { chat, completions, embeddings, messages, responses, count_tokens: messages },
     ...composePolicy(parts),
+    marks: createMarks({ ledger, log, owner, leaseMs: config.ledger.leaseMs }),
     usageNotAsked: new Set(),
     outputSizes: createOutputSizes(),
     failpoint: createFailpoints(config.crashAt ?? undefined),

@@ -127,7 +127,8 @@ export async function sentHold(
   leaseMs: number,
 ): Promise<string> {
   const id = await hold(ledger, lines, { leaseMs });
-  const reply = await ledger.extend({ id, more: NOTHING, sent: { floor }, leaseMs });
-  if (reply.answer !== 'EXTENDED') throw new Error(`expected EXTENDED, got ${reply.answer}`);
+  const beats = [{ id, seen: NOTHING, sent: { floor } }];
+  const { answer, gone } = await ledger.beat({ owner: 'gateway-1', leaseMs, beats });
+  if (answer !== 'BEATEN' || gone.length > 0) throw new Error(`expected BEATEN, got ${answer}`);
   return id;
 }

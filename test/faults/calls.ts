@@ -77,9 +77,7 @@ async function oneCall(gateway: Gateway, calls: Calls): Promise<void> {
       await spool.sent({ id, lines, stub: request.stub, floor });
       calls.sent.add(id);
       Object.assign(hold, { phase: 'sent', floor });
-      await ledger
-        .extend({ id, more: NOTHING, sent: { floor }, leaseMs: LEASE_MS })
-        .catch(toleratedAway);
+      await gateway.marks.tell(id, floor);
     }
     for (let grows = random.whole(0, 2); grows > 0; grows -= 1) await grow(gateway, calls, hold);
     await end(gateway, calls, { id, lines, stub, isSent });

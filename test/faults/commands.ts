@@ -61,15 +61,15 @@ function operationOf(
       return { verb: 'reserve', request: { id: at(3), ...rest } };
     }
     case 'extend': {
-      const sent = at(9) === '1' ? { sent: { floor: amountsAt(args, 10) } } : {};
       const more = amountsAt(args, 5);
-      return { verb: 'extend', request: { id: at(3), more, ...sent, leaseMs: Number(at(4)) } };
+      return { verb: 'extend', request: { id: at(3), more, leaseMs: Number(at(4)) } };
     }
     case 'beat': {
-      const beats = Array.from({ length: keys - 2 }, (_, i) => ({
-        id: at(4 + 5 * i),
-        seen: amountsAt(args, 5 + 5 * i),
-      }));
+      const beats = Array.from({ length: keys - 2 }, (_, i) => {
+        const [id, seen, floor] = args.slice(3 + 3 * i, 6 + 3 * i) as [string, string, string];
+        const sent = floor === '' ? {} : { sent: { floor: amountsIn(floor) } };
+        return { id, seen: amountsIn(seen), ...sent };
+      });
       return { verb: 'beat', request: { owner: '', leaseMs: Number(at(3)), beats } };
     }
     case 'finalize':
@@ -163,8 +163,17 @@ function limitOf(text: string): Pick<ReserveLine, 'limit' | 'mode' | 'version'> 
 
 /** Four amounts from ARGV[first] on, in the order of the scripts: n t r c. */
 function amountsAt(args: readonly string[], first: number): Amounts {
-  const [nano_usd, tokens, requests, concurrency] = args
-    .slice(first - 1, first + 3)
-    .map(Number) as [number, number, number, number];
+  return amountsOf(args.slice(first - 1, first + 3));
+}
+
+/** Four amounts in one argument; none where it is empty. */
+function amountsIn(text: string): Amounts {
+  return amountsOf(text === '' ? ['0', '0', '0', '0'] : text.split(' '));
+}
+
+function amountsOf(texts: readonly string[]): Amounts {
+  const [nano_usd, tokens, requests, concurrency] = texts.map(Number) as [
+    ...[number, number, number, number],
+  ];
   return { nano_usd, tokens, requests, concurrency };
 }

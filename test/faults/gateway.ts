@@ -12,6 +12,7 @@ import { realClock } from '#src/drivers/clock.js';
 import type { Database } from '#src/drivers/database.js';
 import { openRedis } from '#src/drivers/redis.js';
 import type { Scripts } from '#src/drivers/scripts.js';
+import { createMarks, type Marks } from '#src/flows/call/marks.js';
 import { createBeat } from '#src/flows/upkeep/beat.js';
 import { createReaper } from '#src/flows/upkeep/reap.js';
 import { createLeases } from '#src/stores/ledger/leases.js';
@@ -50,6 +51,7 @@ export interface LiveHold extends OpenHold {
 export interface Gateway {
   owner: string;
   ledger: RedisLedger;
+  marks: Marks;
   spool: SpoolLog;
   proxy: WireProxy;
   custody: OpenCustody;
@@ -98,11 +100,12 @@ export async function openGateway(parts: Parts): Promise<Gateway> {
       [...live.values()].map((hold) => ({ ...hold, leaseEndsAtMs: ledger.nowMs() + LEASE_MS })),
   });
   const beat = createBeat({ ledger, spool, clock, log, owner, beatMs: BEAT_MS, leaseMs: LEASE_MS });
+  const marks = createMarks({ ledger, log, owner, leaseMs: LEASE_MS });
   const endBeats = new Map<string, () => void>();
   const reaped = { ledger, spool: custody.reaperSpool, clock, log, tickMs: BEAT_MS };
   const reaper = createReaper(reaped);
   return {
-    ...{ owner, ledger, spool, proxy, custody },
+    ...{ owner, ledger, marks, spool, proxy, custody },
     open(hold) {
       live.set(hold.id, hold);
       endBeats.get(hold.id)?.();

@@ -18,7 +18,7 @@ import { homeOptions } from '../trials/home.js';
 const LONG_WORDS = 250;
 const BEYOND_ASK = 235;
 const KINDS = [streamKind('short', 3, {}), streamKind('long', LONG_WORDS, { paceMs: 6 })] as const;
-const OF_CALLS = new Set(['reserve', 'extend', 'finalize', 'release']);
+const OF_CALLS = new Set(['reserve', 'extend', 'beat', 'finalize', 'release']);
 const WAIT = { timeout: 6_000, interval: 5 };
 
 let server: Server;
@@ -108,12 +108,12 @@ test('a call waits for Redis twice: to be admitted, and to be booked', async () 
   await upstream.received(before + 1);
   expect(answered[0]).toBe('reserve');
   // The provider has written nothing yet: `sent` travels while it thinks.
-  await expect.poll(() => answered, WAIT).toEqual(['reserve', 'extend']);
+  await expect.poll(() => answered, WAIT).toEqual(['reserve', 'beat']);
   expect(call.text()).toBe('');
   upstream.release();
   await call.ended;
   expect(call.text()).toContain('data: [DONE]');
-  expect(answered).toEqual(['reserve', 'extend', 'finalize']);
+  expect(answered).toEqual(['reserve', 'beat', 'finalize']);
 });
 
 test('a stream that asks for more hold goes on meanwhile, up to the end of what it has', async () => {
@@ -121,7 +121,7 @@ test('a stream that asks for more hold goes on meanwhile, up to the end of what 
   await expect.poll(() => words(call.text()), WAIT).toBeGreaterThan(0);
   let release = (): void => {};
   kept = { from: 'extend', until: new Promise((resolve) => (release = resolve)) };
-  await expect.poll(() => answered.filter((verb) => verb === 'extend').length, WAIT).toBe(2);
+  await expect.poll(() => answered, WAIT).toContain('extend');
   const atAsk = words(call.text());
   expect(atAsk).toBeLessThan(BEYOND_ASK);
   // No reply has come, and none of this waits for it.

@@ -4,7 +4,7 @@
 
 import type { Amounts } from '#src/core/amount.js';
 import type { ReserveLine } from '#src/core/line.js';
-import type { FinalizeRequest, ReserveRequest } from '#src/stores/ledger/ledger.js';
+import type { FinalizeRequest, OneBeat, ReserveRequest } from '#src/stores/ledger/ledger.js';
 import type { Entry, Operation } from './history.js';
 import { Random } from './random.js';
 import { spoilt } from './spoil.js';
@@ -14,8 +14,8 @@ const OPEN = {
   reserve: 25,
   again: 4,
   conflict: 2,
-  extend: 13,
-  beat: 7,
+  extend: 9,
+  beat: 11,
   finalize: 17,
   finalizeAgain: 3,
   release: 6,
@@ -150,13 +150,11 @@ export class Generator {
   #extend(nowMs: number): Operation {
     const { random } = this;
     const id = random.chance(0.93) ? this.#runningId(nowMs) : this.#anyId(nowMs);
-    const { concurrency, nano_usd, tokens } = this.#world.amounts();
+    const { nano_usd, tokens } = this.#world.amounts();
     const times = random.chance(0.2) ? 20 : 1;
     const spend = { nano_usd: nano_usd * times, tokens: tokens * times };
     const more = random.chance(0.5) ? ZERO : { ...ZERO, ...spend };
-    const floor = { ...this.#world.amounts(), concurrency };
-    const sent = random.chance(0.6) ? { sent: { floor } } : {};
-    return { verb: 'extend', request: { id, more, ...sent, leaseMs: this.#leaseMs() } };
+    return { verb: 'extend', request: { id, more, leaseMs: this.#leaseMs() } };
   }
 
   #beat(client: number, nowMs: number): Operation {
@@ -167,9 +165,17 @@ export class Generator {
         random.chance(0.9) ? this.#runningId(nowMs) : this.#anyId(nowMs),
       ),
     );
-    const beats = [...ids].map((id) => ({ id, seen: this.#world.amounts() }));
+    const beats = [...ids].map((id) => this.#oneBeat(id));
     const leaseMs = this.#leaseMs();
     return { verb: 'beat', request: { owner: `gateway-${client % 4}`, leaseMs, beats } };
+  }
+
+  // Some are renewed, some are sent just now, and of some both is told at once.
+  #oneBeat(id: string): OneBeat {
+    const { random } = this;
+    const seen = random.chance(0.5) ? ZERO : this.#world.amounts();
+    if (random.chance(0.4)) return { id, seen };
+    return { id, seen, sent: { floor: this.#world.amounts() } };
   }
 
   #finalize(id: string): Operation {

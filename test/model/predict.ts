@@ -123,9 +123,8 @@ function predictReserve(books: Books, request: ReserveRequest, timeMs: number): 
 }
 
 function predictExtend(books: Books, request: ExtendRequest, timeMs: number): Prediction {
-  const { id, more, sent, leaseMs } = request;
-  const told = [more, ...(sent ? [sent.floor] : [])];
-  if (!id || !told.every(areWhole) || !(leaseMs >= 1)) return { answer: 'INVALID_INPUT' };
+  const { id, more, leaseMs } = request;
+  if (!id || !areWhole(more) || !(leaseMs >= 1)) return { answer: 'INVALID_INPUT' };
   if (!books.isOpen) return { answer: 'LEDGER_LOST' };
   const running = books.running.get(id);
   if (!running) {
@@ -146,16 +145,15 @@ function predictExtend(books: Books, request: ExtendRequest, timeMs: number): Pr
         accountOf(books, line).reserved += BigInt(more[line.unit]);
       });
       running.leaseEndsAtMs = timeMs + leaseMs;
-      if (!sent) return;
-      running.phase = 'sent';
-      running.floor = greater(running.floor, sent.floor);
     },
   };
 }
 
 function predictBeat(books: Books, request: BeatRequest, timeMs: number): Prediction {
   const { beats, leaseMs } = request;
-  const isRight = beats.length <= 64 && beats.every(({ id, seen }) => id && areWhole(seen));
+  const isRight =
+    beats.length <= 64 &&
+    beats.every(({ id, seen, sent }) => id && areWhole(seen) && (!sent || areWhole(sent.floor)));
   if (!isRight || !(leaseMs >= 1))
     return { answer: 'INVALID_INPUT', members: () => ({ gone: [] }) };
   if (!books.isOpen) return { answer: 'LEDGER_LOST', members: () => ({ gone: [] }) };
@@ -168,10 +166,13 @@ function predictBeat(books: Books, request: BeatRequest, timeMs: number): Predic
   return {
     ...prediction,
     change: () => {
-      for (const { id, seen } of here) {
+      for (const { id, seen, sent } of here) {
         const running = books.running.get(id)!;
         running.seen = greater(running.seen, seen);
         running.leaseEndsAtMs = timeMs + leaseMs;
+        if (!sent) continue;
+        running.phase = 'sent';
+        running.floor = greater(running.floor, sent.floor);
       }
     },
   };

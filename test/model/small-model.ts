@@ -55,13 +55,13 @@ export function smallSteps(prefix: string, leaseMs = LEASE_MS): SmallStep[] {
       { name: `reserve ${name}`, operation: { verb: 'reserve', request } },
       {
         name: `extend ${name}`,
-        operation: { verb: 'extend', request: { id, more: usd(1), sent, leaseMs } },
+        operation: { verb: 'extend', request: { id, more: usd(1), leaseMs } },
       },
       {
         name: `beat ${name}`,
         operation: {
           verb: 'beat',
-          request: { owner: 'g', leaseMs, beats: [{ id, seen: usd(2) }] },
+          request: { owner: 'g', leaseMs, beats: [{ id, seen: usd(2), sent }] },
         },
       },
       {

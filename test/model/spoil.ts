@@ -26,11 +26,16 @@ export function spoilt(operation: Operation, random: Random): Operation {
       return { verb: 'reserve', request: { ...request, ...random.one(bad) } };
     }
     case 'extend': {
-      const bad = [{ more: amounts }, { sent: { floor: amounts } }, { leaseMs: 0 }, { id: '' }];
+      const bad = [{ more: amounts }, { leaseMs: 0 }, { id: '' }];
       return { verb: 'extend', request: { ...operation.request, ...random.one(bad) } };
     }
     case 'beat': {
-      const beats = [...operation.request.beats.slice(0, 3), { id: 'x', seen: amounts }];
+      const right: Amounts = { ...amounts, nano_usd: 1 };
+      const bad = random.one([
+        { id: 'x', seen: amounts },
+        { id: 'x', seen: right, sent: { floor: amounts } },
+      ]);
+      const beats = [...operation.request.beats.slice(0, 3), bad];
       return { verb: 'beat', request: { ...operation.request, beats } };
     }
     case 'finalize':

@@ -116,7 +116,19 @@ export const WRONG_LEDGERS: readonly WrongLedger[] = [
     wrap: (right) =>
       changed(right, {
         beat: (request) =>
-          right.beat({ ...request, beats: request.beats.map(({ id }) => ({ id, seen: NOTHING })) }),
+          right.beat({
+            ...request,
+            beats: request.beats.map((one) => ({ ...one, seen: NOTHING })),
+          }),
+      }),
+  },
+  {
+    name: 'leaves a call held that a beat says was sent',
+    breaks: 'NO-FREE',
+    wrap: (right) =>
+      changed(right, {
+        beat: (request) =>
+          right.beat({ ...request, beats: request.beats.map(({ id, seen }) => ({ id, seen })) }),
       }),
   },
   {
@@ -202,7 +214,7 @@ export const WRONG_LEDGERS: readonly WrongLedger[] = [
           const reply = await right.beat(request);
           for (const { id, seen } of request.beats) {
             if (reply.answer !== 'BEATEN') break;
-            await right.extend({ id, more: NOTHING, sent: { floor: seen }, leaseMs: 200 });
+            await right.beat({ ...request, beats: [{ id, seen, sent: { floor: seen } }] });
           }
           return reply;
         },

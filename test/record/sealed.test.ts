@@ -81,7 +81,8 @@ async function begin({ ledger, owner, spool }: Parts) {
   const reserved = await ledger.reserve({ id, owner, lines, leaseMs: LEASE_MS, stub });
   expect(reserved.answer).toBe('RESERVED');
   await spool.sent(record);
-  await ledger.extend({ id, more: amounts({}), sent: { floor }, leaseMs: LEASE_MS });
+  const beats = [{ id, seen: amounts({}), sent: { floor } }];
+  await ledger.beat({ owner, leaseMs: LEASE_MS, beats });
   return id;
 }
 

@@ -40,7 +40,8 @@ async function hold(ledger: Ledger, id: string, amount = 1000, sent = true): Pro
   expect(reply.answer).toBe('RESERVED');
   if (!sent) return;
   const floor = amounts({ nano_usd: 10 });
-  await ledger.extend({ id, more: NOTHING, sent: { floor }, leaseMs: LEASE_MS });
+  const beats = [{ id, seen: NOTHING, sent: { floor } }];
+  await ledger.beat({ owner: 'me', leaseMs: LEASE_MS, beats });
 }
 
 async function beatSetup(count: number) {

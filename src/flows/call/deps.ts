@@ -18,6 +18,7 @@ import type { PromptSnapshots } from '../../stores/prompt/snapshots.js';
 import type { ResponseIds } from '../../stores/response-ids.js';
 import type { Spool } from '../../stores/spool.js';
 import type { FitDeps } from './fit.js';
+import type { Marks } from './marks.js';
 
 export interface PromptDeps {
   fit: FitDeps;
@@ -102,6 +103,7 @@ export interface CallDeps {
   log: Log;
   ledger: CallLedger;
   spool: Spool;
+  marks: Marks;
   upstream: Upstream;
   dialects: Readonly<Partial<Record<Operation, Dialect>>>;
   /** Refuses every new call while the process drains or is overloaded. */

@@ -50,13 +50,11 @@ async function mayTryNext(passage: Passage, billed: boolean): Promise<boolean> {
   if (passage.overruled) return false;
   if (!billed) return true;
   const { deps, admission, estimate } = passage;
-  const floor = plus(passage.billed, estimate.floor);
   const more = { ...estimate.floor, requests: 0, concurrency: 0 };
   try {
     const reply = await deps.ledger.extend({
       id: admission.reserved.id,
       more,
-      sent: { floor },
       leaseMs: deps.options.leaseMs,
     });
     if (reply.answer !== 'EXTENDED') return false;

@@ -6,13 +6,10 @@ import type { Call, Caller, Estimate, Plan, Target } from '../../core/call.js';
 import type { Balance } from '../../core/envelope.js';
 import { type ErrorCode, type Refused, refuse } from '../../core/errors.js';
 import type { Reading, UsageEvent } from '../../core/usage-event.js';
-import {
-  type ExtendRequest,
-  LedgerUnavailable,
-  type OpenHold,
-} from '../../stores/ledger/ledger.js';
+import type { OpenHold } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import type { Exchange } from './exchange.js';
+import type { SentMark } from './marks.js';
 import type { Admission } from './reserve.js';
 
 export interface Passage {
@@ -55,9 +52,6 @@ export interface Settlement {
   balances: readonly Balance[];
   reading: Reading;
 }
-
-/** `gone`: the hold was ended by somebody else; `unwritten`: log or ledger failed on it. */
-export type SentMark = 'marked' | 'gone' | 'unwritten';
 
 export function openPassage(
   deps: CallDeps,
@@ -166,7 +160,7 @@ export function markSent(passage: Passage): Promise<SentMark> {
   const floor = plus(passage.billed, passage.estimate.floor);
   const { id, lines } = reserved;
   const written = deps.spool.sent({ id, lines, stub, floor });
-  const told = tellLedger(passage, floor);
+  const told = deps.marks.tell(id, floor);
   return written.then(
     () => bothTold(deps, told),
     async (error: unknown): Promise<SentMark> => {
@@ -186,32 +180,4 @@ function bothTold(deps: CallDeps, told: SentMark | Promise<SentMark>) {
   }
   deps.failpoint('post_send');
   return told;
-}
-
-function tellLedger(passage: Passage, floor: Amounts): SentMark | Promise<SentMark> {
-  const { deps, admission } = passage;
-  const { now } = deps.ledger;
-  const { id } = admission.reserved;
-  const request = { id, more: NOTHING, sent: { floor }, leaseMs: deps.options.leaseMs };
-  if (!now) return tellLedgerLater(passage, request);
-  try {
-    return now.extend(request).answer === 'GONE' ? 'gone' : 'marked';
-  } catch (error) {
-    deps.log.error({ id, error }, 'the ledger failed on a call that was sent');
-    return 'unwritten';
-  }
-}
-
-/** Never rejects: nobody awaits it yet, so that a throw from here would end the process. */
-async function tellLedgerLater({ deps }: Passage, request: ExtendRequest): Promise<SentMark> {
-  const { id } = request;
-  try {
-    const reply = await deps.ledger.extend(request);
-    return reply.answer === 'GONE' ? 'gone' : 'marked';
-  } catch (error) {
-    // A stream that is under way goes on while the ledger is away; its event waits in the spool.
-    if (error instanceof LedgerUnavailable) return 'marked';
-    deps.log.error({ id, error }, 'the ledger failed on a call that was sent');
-    return 'unwritten';
-  }
 }

@@ -12,8 +12,9 @@ import { finalize } from './finalize.js';
 import { forgetRequest } from './forget-request.js';
 import { createGate } from './gate.js';
 import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
+import type { SentMark } from './marks.js';
 import { createMeter } from './meter.js';
-import type { Passage, SentMark, Settlement } from './passage.js';
+import type { Passage, Settlement } from './passage.js';
 import { record } from './record.js';
 import { relayStream, type StreamEnd } from './relay.js';
 

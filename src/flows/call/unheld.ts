@@ -5,6 +5,7 @@
 import type { Caller } from '../../core/call.js';
 import { LedgerUnavailable } from '../../stores/ledger/ledger.js';
 import type { CallDeps, CallLedger } from './deps.js';
+import type { Marks } from './marks.js';
 
 /** A budget that refuses speaks for all; so does having none. */
 export function mayGoUnheld({ envelopes }: Caller): boolean {
@@ -22,5 +23,6 @@ export function unheldDeps(deps: CallDeps): CallDeps {
     release: away,
     balances: away,
   };
-  return { ...deps, ledger: none, live: { open: (call) => live.open(call, 'unheld') } };
+  const marks: Marks = { tell: () => 'marked' };
+  return { ...deps, ledger: none, marks, live: { open: (call) => live.open(call, 'unheld') } };
 }

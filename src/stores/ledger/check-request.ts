@@ -10,6 +10,7 @@ import type {
   ExtendRequest,
   FinalizeRequest,
   LimitSetting,
+  OneBeat,
   OpenHold,
   ReserveRequest,
   RestoreRequest,
@@ -34,12 +35,7 @@ export function isReserveRequest(request: ReserveRequest): boolean {
 }
 
 export function isExtendRequest(request: ExtendRequest): boolean {
-  return (
-    isName(request.id) &&
-    isLease(request.leaseMs) &&
-    areAmounts(request.more) &&
-    (request.sent === undefined || areAmounts(request.sent.floor))
-  );
+  return isName(request.id) && isLease(request.leaseMs) && areAmounts(request.more);
 }
 
 export function isBeatRequest(request: BeatRequest): boolean {
@@ -47,8 +43,12 @@ export function isBeatRequest(request: BeatRequest): boolean {
     isName(request.owner) &&
     isLease(request.leaseMs) &&
     request.beats.length <= BATCH_MAX &&
-    request.beats.every((beat) => isName(beat.id) && areAmounts(beat.seen))
+    request.beats.every(isBeat)
   );
+}
+
+function isBeat({ id, seen, sent }: OneBeat): boolean {
+  return isName(id) && areAmounts(seen) && (sent === undefined || areAmounts(sent.floor));
 }
 
 export function isFinalizeRequest(request: FinalizeRequest): boolean {

@@ -60,10 +60,8 @@ export interface ReserveReply
 
 export interface ExtendRequest {
   id: string;
-  /** How much more to hold, by unit; zero to renew and to tell the phase only. */
+  /** How much more to hold, by unit; zero to renew only. */
   more: Amounts;
-  /** Tells that the request is on the upstream's socket; `floor` is what its prompt costs. */
-  sent?: { floor: Amounts };
   leaseMs: number;
 }
 
@@ -76,8 +74,19 @@ export interface ExtendReply extends Reply<'EXTENDED' | 'DENIED' | 'GONE' | AnyV
 export interface BeatRequest {
   owner: string;
   leaseMs: number;
-  /** At most 64; `seen` is the spend metered so far and never lowers what the ledger has. */
-  beats: readonly { id: string; seen: Amounts }[];
+  /** At most 64. */
+  beats: readonly OneBeat[];
+}
+
+export interface OneBeat {
+  id: string;
+  /** The spend metered so far; never lowers what the ledger has. */
+  seen: Amounts;
+  /**
+   * Tells that the request is on the upstream's socket; `floor` is what its prompt costs, and never
+   * lowers what the ledger has.
+   */
+  sent?: { floor: Amounts };
 }
 
 export interface BeatReply extends Reply<'BEATEN' | AnyVerb> {
@@ -205,7 +214,7 @@ export interface Ledger {
 /** The verbs of every call, answered at once: whoever asks need not wait for a later tick. */
 export interface LedgerNow {
   reserve(request: ReserveRequest): ReserveReply;
-  extend(request: ExtendRequest): ExtendReply;
+  beat(request: BeatRequest): BeatReply;
   finalize(request: FinalizeRequest): FinalizeReply;
 }
 

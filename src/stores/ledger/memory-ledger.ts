@@ -25,7 +25,7 @@ export function createMemoryLedger({ clock, epoch = 1 }: MemoryLedgerOptions): C
       sweepCounters(state);
       return reserve(state, request);
     },
-    extend: (request) => extend(state, request),
+    beat: (request) => beat(state, request),
     finalize: (request) => finalize(state, request),
   };
   return {
@@ -33,8 +33,8 @@ export function createMemoryLedger({ clock, epoch = 1 }: MemoryLedgerOptions): C
     now,
     nowMs: () => clock.nowMs(),
     reserve: async (request) => now.reserve(request),
-    extend: async (request) => now.extend(request),
-    beat: async (request) => beat(state, request),
+    extend: async (request) => extend(state, request),
+    beat: async (request) => now.beat(request),
     finalize: async (request) => now.finalize(request),
     release: async (id) => release(state, id),
     reap: async (ids) => reap(state, ids),

@@ -1,5 +1,5 @@
-// extend and beat: more hold if there is room, the phase, and later leases. What was told of a
-// call's spend only rises, so that messages may overtake each other.
+// extend and beat: more hold if there is room; the phase and later leases. What was told of a call's
+// spend only rises, so that messages may overtake each other.
 
 import { maxAmounts } from '../../core/amount.js';
 import { AMOUNT_MAX } from '../../core/money.js';
@@ -41,10 +41,6 @@ export function extend(state: MemoryState, request: ExtendRequest): ExtendReply 
     held[i]! += more;
     counters[i]!.reserved += more;
   }
-  if (request.sent) {
-    hold.phase = 'sent';
-    hold.floor = maxAmounts(hold.floor, request.sent.floor);
-  }
   hold.leaseEndsAtMs = timeMs + request.leaseMs;
   return replyOf(state, 'EXTENDED', timeMs, balancesOf(counters, lines));
 }
@@ -70,11 +66,15 @@ export function beat(state: MemoryState, request: BeatRequest): BeatReply {
   if (!isBeatRequest(request)) return { gone, ...replyOf(state, 'INVALID_INPUT', timeMs) };
   if (!state.isOpen) return { gone, ...replyOf(state, 'LEDGER_LOST', timeMs) };
   let renewed = 0;
-  for (const { id, seen } of request.beats) {
+  for (const { id, seen, sent } of request.beats) {
     const hold = state.holds.get(id);
     if (hold) {
       hold.leaseEndsAtMs = timeMs + request.leaseMs;
       hold.seen = maxAmounts(hold.seen, seen);
+      if (sent) {
+        hold.phase = 'sent';
+        hold.floor = maxAmounts(hold.floor, sent.floor);
+      }
       renewed += 1;
     } else {
       gone.push({ id, ending: endingOf(state, id, timeMs) });

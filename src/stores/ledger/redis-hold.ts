@@ -1,6 +1,7 @@
 // reserve, extend and beat on Redis: one round trip each. A reserve whose outcome is unknown is
 // asked again once by the same id, then voided, so that nothing is ever forwarded on a guess.
 
+import { NOTHING } from '../../core/amount.js';
 import type { Redis } from '../../drivers/redis.js';
 import { isBeatRequest, isExtendRequest, isReserveRequest } from './check-request.js';
 import type { LedgerKeys } from './keys.js';
@@ -16,6 +17,7 @@ import type {
 } from './ledger.js';
 import {
   amountArgs,
+  amountsText,
   limitText,
   linesText,
   type Pinned,
@@ -83,11 +85,10 @@ function voidAhead({ wire, keys }: RedisParts, id: string, pins: Pinned): void {
 export async function extend(parts: RedisParts, request: ExtendRequest): Promise<ExtendReply> {
   const { wire, keys, pinned } = parts;
   if (!isExtendRequest(request)) return wire.invalid() as ExtendReply;
-  const { id, more, sent, leaseMs } = request;
-  const floor = sent ? ['1', ...amountArgs(sent.floor)] : ['0', '0', '0', '0', '0'];
+  const { id, more, leaseMs } = request;
   const { raw, pins } = await withLines(parts, id, ({ counters, envelopes }) => {
     const names = [keys.state, keys.limits, keys.leases, keys.reservation(id), ...counters];
-    const args = [id, `${leaseMs}`, ...amountArgs(more), ...floor, ...envelopes];
+    const args = [id, `${leaseMs}`, ...amountArgs(more), ...envelopes];
     return wire.send('extend', names, args);
   });
   const reply: ExtendReply = replyOf(raw, pins.lines);
@@ -104,8 +105,12 @@ export async function beat(parts: RedisParts, request: BeatRequest): Promise<Bea
   const { wire, keys, pinned } = parts;
   if (!isBeatRequest(request)) return { ...(wire.invalid() as BeatReply), gone: [] };
   const { beats, leaseMs } = request;
-  const names = [keys.state, keys.leases, ...beats.map(({ id }) => keys.reservation(id))];
-  const args = [`${leaseMs}`, ...beats.flatMap(({ id, seen }) => [id, ...amountArgs(seen)])];
+  const names = [keys.state, keys.leases];
+  const args = [`${leaseMs}`];
+  for (const { id, seen, sent } of beats) {
+    names.push(keys.reservation(id));
+    args.push(id, seen === NOTHING ? '' : amountsText(seen), sent ? amountsText(sent.floor) : '');
+  }
   const raw = await wire.send('beat', names, args);
   const gone: BeatReply['gone'] = [];
   if (raw.answer === 'BEATEN') {

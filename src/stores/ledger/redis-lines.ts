@@ -108,7 +108,12 @@ export function amountArgs(amounts: Amounts): [string, string, string, string] {
   return [`${nano_usd}`, `${tokens}`, `${requests}`, `${concurrency}`];
 }
 
-/** Four amounts in one text. */
+/** The same in one text, and back. */
+export function amountsText(amounts: Amounts): string {
+  const { nano_usd, tokens, requests, concurrency } = amounts;
+  return `${nano_usd} ${tokens} ${requests} ${concurrency}`;
+}
+
 export function readAmounts(text: string | null | undefined): Amounts {
   if (!text) return NOTHING;
   const [nano_usd = 0, tokens = 0, requests = 0, concurrency = 0] = text.split(' ').map(Number);

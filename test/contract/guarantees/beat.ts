@@ -1,6 +1,7 @@
 // What beat promises, answer by answer.
 
 import assert from 'node:assert/strict';
+import { NOTHING } from '#src/core/amount.js';
 import type { VerbContract } from '../ledger-contract.js';
 import {
   amounts,
@@ -48,6 +49,69 @@ export const beat: VerbContract<'beat'> = {
         await tell(amounts({ nano_usd: 20, tokens: 7 }));
         const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
         assert.deepEqual(open?.seen, amounts({ nano_usd: 40, tokens: 7 }));
+      },
+    },
+    {
+      name: 'tells the phase and the floor, which never falls, and nothing of the spend with them',
+      async check({ ledger }) {
+        const id = await hold(ledger, [line(newEnvelope())]);
+        const other = await hold(ledger, [line(newEnvelope())]);
+        const tell = (sent?: { floor: ReturnType<typeof amounts> }) =>
+          ledger.beat({
+            owner,
+            leaseMs,
+            beats: [
+              { id, seen: NOTHING, ...(sent && { sent }) },
+              { id: other, seen: NOTHING },
+            ],
+          });
+        const opened = async (wanted: string) => {
+          const { holds } = await ledger.holds({ offset: 0, limit: 2 });
+          const { phase, floor, seen } = holds.find((open) => open.id === wanted)!;
+          return { phase, floor, seen };
+        };
+        await tell();
+        assert.equal((await opened(id)).phase, 'held');
+        await tell({ floor: amounts({ nano_usd: 30, tokens: 4, requests: 1 }) });
+        const floor = amounts({ nano_usd: 30, tokens: 9, requests: 1, concurrency: 2 });
+        await tell({ floor: amounts({ nano_usd: 20, tokens: 9, concurrency: 2 }) });
+        assert.deepEqual(await opened(id), { phase: 'sent', floor, seen: NOTHING });
+        await tell();
+        assert.deepEqual(await opened(id), { phase: 'sent', floor, seen: NOTHING });
+        assert.deepEqual(await opened(other), { phase: 'held', floor: NOTHING, seen: NOTHING });
+      },
+    },
+    {
+      name: 'that was sent at no cost is sent all the same',
+      async check({ ledger }) {
+        const id = await hold(ledger, [line(newEnvelope())]);
+        const beats = [{ id, seen: NOTHING, sent: { floor: NOTHING } }];
+        assert.deepEqual((await ledger.beat({ owner, leaseMs, beats })).gone, []);
+        const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
+        assert.deepEqual([open?.phase, open?.floor], ['sent', NOTHING]);
+      },
+    },
+    {
+      name: 'tells what was sent beside what has ended, each of its own',
+      async check({ ledger }) {
+        const a = newEnvelope();
+        const [first, released, last] = [
+          await hold(ledger, [line(a)]),
+          await hold(ledger, [line(a)]),
+          await hold(ledger, [line(a)]),
+        ];
+        await ledger.release(released);
+        const floors = [usd(1), usd(2), usd(3)];
+        const beats = [first, released, last].map((id, i) => {
+          return { id, seen: NOTHING, sent: { floor: floors[i]! } };
+        });
+        const { gone } = await ledger.beat({ owner, leaseMs, beats });
+        assert.deepEqual(gone, [{ id: released, ending: 'released' }]);
+        const { holds } = await ledger.holds({ offset: 0, limit: 3 });
+        const told = new Map(holds.map(({ id, phase, floor }) => [id, [phase, floor]]));
+        assert.deepEqual(told.get(first), ['sent', usd(1)]);
+        assert.deepEqual(told.get(last), ['sent', usd(3)]);
+        assert.equal(holds.length, 2);
       },
     },
     {
@@ -102,6 +166,11 @@ export const beat: VerbContract<'beat'> = {
         const before = await ledger.holds({ offset: 0, limit: 1 });
         const bad = [
           ...BAD_AMOUNTS.map((value) => ({ owner, leaseMs, beats: [{ id, seen: usd(value) }] })),
+          ...BAD_AMOUNTS.map((value) => ({
+            owner,
+            leaseMs,
+            beats: [{ id, seen: usd(1), sent: { floor: usd(value) } }],
+          })),
           { owner, leaseMs: 0, beats: [{ id, seen: usd(1) }] },
           { owner, leaseMs, beats: Array.from({ length: 65 }, () => ({ id, seen: usd(1) })) },
           {

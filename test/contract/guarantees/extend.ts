@@ -69,16 +69,20 @@ export const extend: VerbContract<'extend'> = {
       },
     },
     {
-      name: 'tells the phase and the floor, which never falls',
+      name: 'leaves the phase and the floor as they are',
       async check({ ledger }) {
-        const id = await hold(ledger, [line(newEnvelope())]);
-        assert.equal((await ledger.holds({ offset: 0, limit: 1 })).holds[0]?.phase, 'held');
-        await ledger.extend({ id, more: NONE, sent: { floor: usd(30) }, leaseMs });
-        await ledger.extend({ id, more: NONE, sent: { floor: usd(20) }, leaseMs });
-        await ledger.extend({ id, more: NONE, leaseMs });
-        const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
-        assert.equal(open?.phase, 'sent');
-        assert.deepEqual(open?.floor, usd(30));
+        const held = await hold(ledger, [line(newEnvelope())]);
+        const sent = await sentHold(ledger, [line(newEnvelope())], usd(30), leaseMs);
+        for (const id of [held, sent]) await ledger.extend({ id, more: usd(1), leaseMs });
+        const { holds } = await ledger.holds({ offset: 0, limit: 2 });
+        const told = [held, sent].map((id) => holds.find((open) => open.id === id));
+        assert.deepEqual(
+          told.map((open) => [open?.phase, open?.floor]),
+          [
+            ['held', NONE],
+            ['sent', usd(30)],
+          ],
+        );
       },
     },
     {
@@ -111,12 +115,7 @@ export const extend: VerbContract<'extend'> = {
         const id = await hold(ledger, [line(a), line(b, { limit: 150 })]);
         const before = await ledger.holds({ offset: 0, limit: 1 });
         const { seq } = await ledger.state();
-        const reply = await ledger.extend({
-          id,
-          more: usd(51),
-          sent: { floor: usd(10) },
-          leaseMs: 5,
-        });
+        const reply = await ledger.extend({ id, more: usd(51), leaseMs: 5 });
         assert.equal(reply.answer, 'DENIED');
         assert.equal(reply.seq, seq);
         assert.deepEqual(reply.shortages, [
@@ -227,12 +226,6 @@ export const extend: VerbContract<'extend'> = {
         const { seq } = await ledger.state();
         const bad = [
           ...BAD_AMOUNTS.map((value) => ({ id, more: usd(value), leaseMs })),
-          ...BAD_AMOUNTS.map((value) => ({
-            id,
-            more: NONE,
-            sent: { floor: usd(value) },
-            leaseMs,
-          })),
           { id, more: NONE, leaseMs: 0 },
           { id: '', more: NONE, leaseMs },
           { id, more: usd(Number.MAX_SAFE_INTEGER), leaseMs },

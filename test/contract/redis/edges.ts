@@ -269,12 +269,12 @@ export const EDGES: readonly RedisGuarantee[] = [
         await sentHold(ledger, [line(a)], usd(3), LEASE_MS),
       ];
       const floor = amounts({ nano_usd: 9, tokens: 8, requests: 7, concurrency: 6 });
-      for (const told of [usd(1), floor]) {
-        const more = { id: first, more: usd(1), sent: { floor: told }, leaseMs: LEASE_MS };
-        assert.equal((await ledger.extend(more)).answer, 'EXTENDED');
+      const more = { id: first, more: usd(2), leaseMs: LEASE_MS };
+      assert.equal((await ledger.extend(more)).answer, 'EXTENDED');
+      for (const told of [usd(1), floor, usd(2)]) {
+        const beats = [{ id: first, seen: usd(8), sent: { floor: told } }];
+        assert.deepEqual((await ledger.beat({ owner: 'o', leaseMs: LEASE_MS, beats })).gone, []);
       }
-      const beats = [{ id: first, seen: usd(8) }];
-      assert.deepEqual((await ledger.beat({ owner: 'o', leaseMs: LEASE_MS, beats })).gone, []);
       const { holds } = await ledger.holds({ offset: 0, limit: 9 });
       const open = holds.find(({ id }) => id === first);
       assert.deepEqual([open?.floor, open?.seen], [floor, usd(8)]);
@@ -455,6 +455,20 @@ export const EDGES: readonly RedisGuarantee[] = [
       await redis.command('hset', ledger.keys.reservation(id), 'seen', '9 5 0  0');
       await tell(amounts({ nano_usd: 9, tokens: 5 }));
       assert.equal(await seen(), '9 5 0  0', 'equal is not higher');
+    },
+  },
+  {
+    name: 'of an id told twice in one beat the highest floor stays, and its spend beside it',
+    async check({ ledger, redis }) {
+      const id = await hold(ledger, [line(newEnvelope())]);
+      const low = { seen: usd(1), sent: { floor: amounts({ nano_usd: 2, tokens: 5 }) } };
+      const high = { seen: usd(3), sent: { floor: amounts({ nano_usd: 9, tokens: 1 }) } };
+      const beats = [high, low, low].map((told) => ({ id, ...told }));
+      await ledger.beat({ owner: 'o', leaseMs: LEASE_MS, beats });
+      const kept = await redis.command(
+        ...(['hmget', ledger.keys.reservation(id), 'state', 'seen', 'floor'] as const),
+      );
+      assert.deepEqual(kept, ['sent', '3 0 0 0', '9 5 0 0']);
     },
   },
   {

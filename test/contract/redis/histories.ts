@@ -64,13 +64,13 @@ class History {
       case 4:
       case 5: {
         const more = this.#amounts(3);
-        const sent = random(2) ? { sent: { floor: this.#amounts(2) } } : {};
-        return (ledger) => ledger.extend({ id, more, ...sent, leaseMs: LONG_MS });
+        return (ledger) => ledger.extend({ id, more, leaseMs: LONG_MS });
       }
       case 6: {
         const beats = [0, 1, 2].map(() => ({
           id: this.#ids[random(this.#ids.length || 1)] ?? newId(),
           seen: this.#amounts(2),
+          ...(random(2) ? { sent: { floor: this.#amounts(2) } } : {}),
         }));
         return (ledger) => ledger.beat({ owner: 'gateway-1', leaseMs: LONG_MS, beats });
       }

@@ -54,8 +54,8 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
       const untap = tap(redis, calls);
       const leaseMs = MARK;
       await ledger.reserve(request(lines, { leaseMs }));
-      await ledger.extend({ id, more: all, sent: { floor: all }, leaseMs });
-      const beats = [amounts(), all].map((seen) => ({ id, seen }));
+      await ledger.extend({ id, more: all, leaseMs });
+      const beats = [amounts(), all].map((seen) => ({ id, seen, sent: { floor: all } }));
       await ledger.beat({ owner: 'o', leaseMs, beats });
       await ledger.adjust(correction(newId(), { [a]: MARK }));
       await ledger.finalize(ending(id, used));

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { dump } from '../redis-only.js';
 import type { RedisGuarantee, RedisSubject } from '../redis-subject.js';
-import { counters, hold, line, newEnvelope, request, usd } from '../subject.js';
+import { counters, hold, line, newEnvelope, request, sentHold, usd } from '../subject.js';
 
 const leaseMs = 60_000;
 
@@ -38,10 +38,8 @@ const SEENS: readonly Damage[] = [
 
 async function damaged(subject: RedisSubject, damage: Damage, lease = leaseMs): Promise<string> {
   const { ledger } = subject;
-  const id = await hold(ledger, [line(newEnvelope('a')), line(newEnvelope('b'))], {
-    leaseMs: lease,
-  });
-  await ledger.extend({ id, more: usd(0), sent: { floor: usd(30) }, leaseMs: lease });
+  const lines = [line(newEnvelope('a')), line(newEnvelope('b'))];
+  const id = await sentHold(ledger, lines, usd(30), lease);
   await damage(subject, id);
   return id;
 }
@@ -56,11 +54,10 @@ export const UNREADABLE: readonly RedisGuarantee[] = [
     name: 'extend refuses a record that it cannot read, and changes nothing',
     async check(subject) {
       const { ledger, redis } = subject;
-      for (const damage of [...SHARED, ...FLOORS]) {
+      for (const damage of SHARED) {
         const id = await damaged(subject, damage);
         const before = await dump(redis, ledger);
-        const sent = { floor: usd(40) };
-        const reply = await ledger.extend({ id, more: usd(5), sent, leaseMs });
+        const reply = await ledger.extend({ id, more: usd(5), leaseMs });
         assert.equal(reply.answer, 'INVALID_INPUT');
         assert.deepEqual(await dump(redis, ledger), before);
       }
@@ -129,15 +126,16 @@ export const UNREADABLE: readonly RedisGuarantee[] = [
     },
   },
   {
-    name: 'beat begins anew where the spend seen cannot be read',
+    name: 'beat begins anew where spend seen or floor cannot be read',
     async check(subject) {
       const { ledger } = subject;
-      for (const damage of SEENS) {
+      for (const damage of [...SEENS, ...FLOORS]) {
         const id = await damaged(subject, damage);
-        const beats = [{ id, seen: usd(1) }];
+        const beats = [{ id, seen: usd(1), sent: { floor: usd(1) } }];
         assert.equal((await ledger.beat({ owner: 'o', leaseMs, beats })).answer, 'BEATEN');
         const [open] = (await ledger.holds({ offset: 0, limit: 1 })).holds;
-        assert.deepEqual(open?.seen, usd(1));
+        const isFloor = FLOORS.includes(damage);
+        assert.deepEqual([open?.seen, open?.floor], [usd(1), usd(isFloor ? 1 : 30)]);
         assert.equal((await ledger.release(id)).answer, 'RELEASED');
       }
     },
