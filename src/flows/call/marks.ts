@@ -59,8 +59,8 @@ class JoinedMarks implements Marks {
     this.#options = options;
   }
 
-  // Whatever one read of Redis admitted goes on in microtasks; the next tick comes after all of them
-  // and before the write of this turn.
+  // Whatever one read of Redis admitted goes on in microtasks; the next tick comes after all of
+  // them and before the write of this turn.
   tell(id: string, floor: Amounts): Promise<SentMark> {
     return new Promise((settle) => {
       this.#waiting.push({ beat: beatOf(id, floor), settle });

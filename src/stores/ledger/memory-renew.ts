@@ -1,5 +1,5 @@
-// extend and beat: more hold if there is room; the phase and later leases. What was told of a call's
-// spend only rises, so that messages may overtake each other.
+// extend and beat: more hold if there is room; the phase, and later leases. What was told of a
+// call's spend only rises, so that messages may overtake each other.
 
 import { maxAmounts } from '../../core/amount.js';
 import { AMOUNT_MAX } from '../../core/money.js';
