@@ -7,6 +7,7 @@ import { parseOwnJson } from '../core/json.js';
 import type { ReserveLine } from '../core/line.js';
 import type { UsageEvent } from '../core/usage-event.js';
 import type { SentRecord } from './spool.js';
+import { writeEvent } from './spool-event.js';
 
 export interface Position {
   segment: number;
@@ -38,8 +39,7 @@ export function writeSent({ id, lines, floor, stub }: SentRecord): string {
 
 /** `stub`: JSON of the event's. */
 export function writeEnded(event: UsageEvent, stub = JSON.stringify(event.stub)): string {
-  const rest = JSON.stringify({ ...event, stub: undefined });
-  return `{"t":"ended","event":${rest.slice(0, -1)},"stub":${stub}}}`;
+  return `{"t":"ended","event":${writeEvent(event, stub)}}`;
 }
 
 interface LineWords {
