@@ -32,7 +32,7 @@ import { previewPrompt } from './flows/call/preview.js';
 import { quote } from './flows/call/quote.js';
 import { refuseModel } from './flows/call/resolve.js';
 import { envelopesFor } from './rules/budget/envelopes.js';
-import { budgetHeaders } from './rules/budget/tightest.js';
+import { budgetLines } from './rules/budget/tightest.js';
 import { withDefaults } from './rules/dialects/body-defaults.js';
 import { chat } from './rules/dialects/chat.js';
 import { readChatCall } from './rules/dialects/chat-call.js';
@@ -203,7 +203,7 @@ type Rest = Omit<
 function composeRest(parts: CallParts): Rest {
   const { config, clock, log, metrics, ledger, spool, live, owner } = parts;
   return {
-    ...{ clock, log, ledger, spool, live, budgetHeaders },
+    ...{ clock, log, ledger, spool, live, budgetLines },
     dialects: { chat, completions, embeddings, messages, responses, count_tokens: messages },
     ...composePolicy(parts),
     marks: createMarks({ ledger, log, owner, leaseMs: config.ledger.leaseMs }),

@@ -10,6 +10,22 @@ export function isHeaderName(text: string): boolean {
   return NAME.test(text);
 }
 
+/** A header as its line. One that could end its line is a bug of ours: throws a TypeError. */
+export function headerLine(name: string, value: string): string {
+  if (isHeaderName(name) && isHeaderValue(value)) return `${name}: ${value}\r\n`;
+  throw new TypeError(`The header ${JSON.stringify(name)} cannot be sent.`);
+}
+
+/** The headers of lines as `headerLine` makes them. */
+export function headersIn(lines: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines.split('\r\n')) {
+    const end = line.indexOf(': ');
+    if (end > 0) headers[line.slice(0, end)] = line.slice(end + 2);
+  }
+  return headers;
+}
+
 /** One character a byte. */
 export function isHeaderValue(text: string): boolean {
   const { length } = text;

@@ -1,8 +1,11 @@
 // Where an answer goes: the edge adapts Node's response to this, flows know nothing else of it.
 
 export interface Sink {
-  /** Sends status and headers, which are the sink's from then on; once. */
-  head(status: number, headers: Record<string, string>): void;
+  /**
+   * Sends status and headers, which are the sink's from then on; once. `lines`: more headers, as
+   * the lines that they are on the wire; none of them is among `headers`.
+   */
+  head(status: number, headers: Record<string, string>, lines?: string): void;
   /** Writes bytes in this tick. False: the reader is slow, wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;
   /** Writes the rest and ends the answer properly. */

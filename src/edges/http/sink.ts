@@ -4,6 +4,7 @@
 // half, has left: nobody is going to read the rest.
 
 import type { ServerResponse } from 'node:http';
+import { headersIn } from '../../core/header-text.js';
 import type { Sink } from '../../core/sink.js';
 import { FRAMED_BYTES_MAX, framed } from './chunk.js';
 import { cut } from './cut.js';
@@ -27,7 +28,7 @@ class ResponseSink implements NodeSink {
   #ended = false;
   /** Chunks are framed here: the head has gone out and says that they are. */
   #framing = false;
-  #pending: { status: number; headers: Record<string, string> } | undefined;
+  #pending: { status: number; headers: Record<string, string>; lines: string } | undefined;
   #leaveCallbacks: (() => void)[] | undefined;
 
   constructor(
@@ -40,9 +41,9 @@ class ResponseSink implements NodeSink {
     outgoing.on('error', () => this.leave());
   }
 
-  head(status: number, headers: Record<string, string>): void {
+  head(status: number, headers: Record<string, string>, lines = ''): void {
     this.headSent = true;
-    this.#pending = { status, headers };
+    this.#pending = { status, headers, lines };
     process.nextTick(flushHead, this);
   }
 
@@ -104,7 +105,8 @@ class ResponseSink implements NodeSink {
 
   #writeHead(length?: number): void {
     if (!this.#pending || this.left) return;
-    const { status, headers } = this.#pending;
+    const { status, headers, lines } = this.#pending;
+    Object.assign(headers, headersIn(lines));
     this.#pending = undefined;
     if (this.closing()) headers.connection = 'close';
     headers['x-request-id'] ??= this.requestId;

@@ -119,13 +119,8 @@ export interface CallDeps {
   countText(text: string, target: Target): number | Promise<number>;
   /** Words and code of a refusal by the ledger. */
   explain(shortages: readonly Shortage[], envelopes: readonly Envelope[], nowMs: number): Refused;
-  /** `x-purser-budget-*`, `x-purser-budgets` and `x-ratelimit-*`, written into `headers`. */
-  budgetHeaders(
-    envelopes: readonly Envelope[],
-    balances: readonly Balance[],
-    nowMs: number,
-    headers?: Record<string, string>,
-  ): Record<string, string>;
+  /** `x-purser-budget-*`, `x-purser-budgets` and `x-ratelimit-*`, as lines of a head. */
+  budgetLines(envelopes: readonly Envelope[], balances: readonly Balance[], nowMs: number): string;
   prompts: PromptDeps;
   health: { succeeded(targetId: string): void; failed(targetId: string): void };
   /** Targets that answered 400 to `stream_options`; remembered for as long as the process lives. */

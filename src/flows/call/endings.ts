@@ -2,11 +2,12 @@
 // something may be, and told to the client in one way.
 
 import { ERROR_CODES, type Refused, refuse } from '../../core/errors.js';
+import { headersIn } from '../../core/header-text.js';
 import { NO_USAGE, type Usage } from '../../core/usage.js';
 import type { Outcome } from '../../core/usage-event.js';
 import type { Head } from './exchange.js';
 import { finalize } from './finalize.js';
-import { answerHeaders, passedHeaders } from './headers.js';
+import { answerLines, passedHeaders } from './headers.js';
 import { type Passage, seenOf } from './passage.js';
 import { record, releaseUnbilled } from './record.js';
 import { summarise, summariseRefusal } from './summary.js';
@@ -25,11 +26,8 @@ export async function passOn(passage: Passage, head: Head): Promise<undefined> {
   const balances = settlement?.balances ?? passage.admission.reserved.balances;
   const cost = settlement?.reading.costNanoUsd ?? 0;
   const body = head.body ?? Buffer.alloc(0);
-  call.sink.head(head.status, {
-    ...passedHeaders(head),
-    ...answerHeaders(passage, balances, cost),
-    'content-length': String(body.length),
-  });
+  const headers = { ...passedHeaders(head), 'content-length': String(body.length) };
+  call.sink.head(head.status, headers, answerLines(passage, balances, cost));
   call.sink.end(body);
   return undefined;
 }
@@ -102,7 +100,7 @@ export function refused(passage: Passage, refusal: Refused): Refused | undefined
     return undefined;
   }
   const balances = settlement?.balances ?? admission.reserved.balances;
-  const told = answerHeaders(passage, balances, settlement?.reading.costNanoUsd);
+  const told = headersIn(answerLines(passage, balances, settlement?.reading.costNanoUsd));
   const headers = { ...told, ...refusal.refused.headers };
   return { refused: { ...refusal.refused, headers } };
 }

@@ -1,42 +1,58 @@
 // The headers of an answer: ours about the call and its budgets, and the few of the upstream's
 // that may travel on.
 
+import type { Target } from '../../core/call.js';
 import type { Balance } from '../../core/envelope.js';
+import { headerLine, headersIn } from '../../core/header-text.js';
 import { formatUsd } from '../../core/money.js';
 import type { Head } from './exchange.js';
 import type { Passage } from './passage.js';
 
 /**
- * What can be said of every admitted call, written into `headers`. `costNanoUsd` where it is known
+ * What can be said of every admitted call, as lines of a head. `costNanoUsd` where it is known
  * before the body.
  */
-export function answerHeaders(
+export function answerLines(
   passage: Passage,
   balances: readonly Balance[],
   costNanoUsd?: number,
-  headers: Record<string, string> = {},
-): Record<string, string> {
+): string {
   const { deps, admission, estimate, target, call } = passage;
   const { reserved } = admission;
   const dispatched = passage.dispatchedMs || deps.clock.elapsedMs();
-  headers['x-request-id'] = call.requestId;
-  headers['x-purser-reservation-id'] = reserved.id;
-  headers['x-purser-provider'] = target.provider.name;
-  headers['x-purser-model'] = target.model;
-  headers['x-purser-attempts'] = String(passage.attempts);
-  headers['x-purser-overhead-ms'] = (dispatched - call.arrivedMs).toFixed(2);
+  const overheadMs = (dispatched - call.arrivedMs).toFixed(2);
+  let lines = targetLines(target);
+  lines += `x-purser-reservation-id: ${reserved.id}\r\nx-purser-overhead-ms: ${overheadMs}\r\n`;
+  lines += `x-purser-attempts: ${passage.attempts}\r\n`;
   if (target.price) {
-    headers['x-purser-held-usd'] = formatUsd(reserved.held.nano_usd);
-    if (costNanoUsd !== undefined) headers['x-purser-cost-usd'] = formatUsd(costNanoUsd);
+    lines += `x-purser-held-usd: ${formatUsd(reserved.held.nano_usd)}\r\n`;
+    if (costNanoUsd !== undefined) lines += `x-purser-cost-usd: ${formatUsd(costNanoUsd)}\r\n`;
   }
   if (estimate.boundSent) {
-    headers['x-purser-max-tokens-applied'] = String(estimate.boundSent.tokens);
+    lines += `x-purser-max-tokens-applied: ${estimate.boundSent.tokens}\r\n`;
   }
-  if (admission.wouldRefuse) headers['x-purser-would-refuse'] = admission.wouldRefuse;
-  if (call.prompt) Object.assign(headers, call.prompt.headers);
-  deps.budgetHeaders(reserved.envelopes, balances, reserved.timeMs, headers);
-  if (deps.options.litellmHeaders) addLitellmHeaders(headers, passage);
-  return headers;
+  if (admission.wouldRefuse) lines += headerLine('x-purser-would-refuse', admission.wouldRefuse);
+  if (call.prompt) lines += linesOf(call.prompt.headers);
+  lines += deps.budgetLines(reserved.envelopes, balances, reserved.timeMs);
+  return deps.options.litellmHeaders ? lines + litellmLines(headersIn(lines), passage) : lines;
+}
+
+function linesOf(headers: Readonly<Record<string, string>>): string {
+  let lines = '';
+  for (const name in headers) lines += headerLine(name, headers[name]!);
+  return lines;
+}
+
+const known = new WeakMap<Target, string>();
+
+function targetLines(target: Target): string {
+  let lines = known.get(target);
+  if (lines === undefined) {
+    const provider = headerLine('x-purser-provider', target.provider.name);
+    lines = provider + headerLine('x-purser-model', target.model);
+    known.set(target, lines);
+  }
+  return lines;
 }
 
 /** content-type, retry-after, `openai-*`, `anthropic-*`; rate limits under a name of their own. */
@@ -61,15 +77,18 @@ export const STREAM_HEADERS: Readonly<Record<string, string>> = {
 };
 
 // For clients that read LiteLLM's names; what is unknown is left out here, too.
-function addLitellmHeaders(headers: Record<string, string>, passage: Passage): void {
+function litellmLines(told: Record<string, string>, passage: Passage): string {
   const { call, target, attempts } = passage;
-  headers['x-litellm-call-id'] = call.requestId;
-  headers['x-litellm-model-id'] = target.id;
-  headers['x-litellm-attempted-fallbacks'] = String(Math.max(0, attempts - 1));
+  const headers: Record<string, string> = {
+    'x-litellm-call-id': call.requestId,
+    'x-litellm-model-id': target.id,
+    'x-litellm-attempted-fallbacks': String(Math.max(0, attempts - 1)),
+  };
   for (const [theirs, ours] of LITELLM_NAMES) {
-    const value = headers[ours];
+    const value = told[ours];
     if (value !== undefined) headers[theirs] = value;
   }
+  return linesOf(headers);
 }
 
 const LITELLM_NAMES = [

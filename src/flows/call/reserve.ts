@@ -5,6 +5,7 @@
 import type { Call, Caller, Estimate, Plan, Reserved } from '../../core/call.js';
 import type { Envelope } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
+import { headersIn } from '../../core/header-text.js';
 import { uuidV7 } from '../../core/id.js';
 import type { ReserveLine } from '../../core/line.js';
 import type { PairCharge, Stub } from '../../core/usage-event.js';
@@ -147,7 +148,7 @@ function answered(asked: Asked, reply: ReserveReply): Held {
   if (answer !== 'BUDGET_EXCEEDED') return unanswered(asked, answer);
   const short = reply.shortages ?? NOTHING_SHORT;
   const { refused } = deps.explain(short, envelopes, timeMs);
-  const told = deps.budgetHeaders(envelopes, balances, timeMs);
+  const told = headersIn(deps.budgetLines(envelopes, balances, timeMs));
   const metadata = { ...refused.metadata, reservation_id: id };
   const headers = { ...told, ...refused.headers, 'x-purser-reservation-id': id };
   return { outcome: { refused: { ...refused, metadata, headers } }, lines, short };

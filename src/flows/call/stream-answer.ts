@@ -11,7 +11,7 @@ import type { Exchange, Head } from './exchange.js';
 import { finalize } from './finalize.js';
 import { forgetRequest } from './forget-request.js';
 import { createGate } from './gate.js';
-import { answerHeaders, passedHeaders, STREAM_HEADERS } from './headers.js';
+import { answerLines, passedHeaders, STREAM_HEADERS } from './headers.js';
 import type { SentMark } from './marks.js';
 import { createMeter } from './meter.js';
 import type { Passage, Settlement } from './passage.js';
@@ -39,8 +39,8 @@ export async function answerStream(
     onFirstByte() {
       passage.firstByteMs = deps.clock.elapsedMs();
       const balances = passage.admission.reserved.balances;
-      const headers = answerHeaders(passage, balances, undefined, passedHeaders(head));
-      call.sink.head(head.status, Object.assign(headers, STREAM_HEADERS));
+      const headers = Object.assign(passedHeaders(head), STREAM_HEADERS);
+      call.sink.head(head.status, headers, answerLines(passage, balances));
       // A provider may have told much in them, and the stream lasts.
       head.headers = NO_HEADERS;
     },

@@ -8,7 +8,7 @@ import { NO_USAGE } from '../../core/usage.js';
 import { type AnswerEnd, readAnswer } from './answer.js';
 import { type Exchange, FAILURES, type Head } from './exchange.js';
 import { finalize } from './finalize.js';
-import { answerHeaders, passedHeaders } from './headers.js';
+import { answerLines, passedHeaders } from './headers.js';
 import type { Metered } from './meter.js';
 import type { Passage, Settlement } from './passage.js';
 import { record } from './record.js';
@@ -26,7 +26,7 @@ export async function answerWhole(
   sentIsKept(passage, exchange, await passage.sent);
   const answering = readAnswer(exchange, sink, deps.options.answerBytesMax, () => {
     const balances = passage.admission.reserved.balances;
-    sink.head(head.status, answerHeaders(passage, balances, undefined, passedHeaders(head)));
+    sink.head(head.status, passedHeaders(head), answerLines(passage, balances));
   });
   const end = answering instanceof Promise ? await answering : answering;
   passage.lastByteMs = deps.clock.elapsedMs();
@@ -97,8 +97,8 @@ function send(
     throw new CodedError('usage_log_unavailable', 'The answer could not be written down.');
   }
   const { costNanoUsd } = settlement.reading;
-  const headers = answerHeaders(passage, settlement.balances, costNanoUsd, passedHeaders(head));
+  const headers = passedHeaders(head);
   headers['content-length'] = String(end.body.length);
-  sink.head(head.status, headers);
+  sink.head(head.status, headers, answerLines(passage, settlement.balances, costNanoUsd));
   sink.end(end.body);
 }

@@ -2,6 +2,7 @@
 // own, all visible ones in one RFC 9651 list, and rates by the names that clients know.
 
 import { available, type Balance, type Envelope } from '../../core/envelope.js';
+import { headerLine } from '../../core/header-text.js';
 import { amountText, instantText, unitName } from './amount-text.js';
 import { periodWindow } from './period-window.js';
 import { isRate } from './refusal.js';
@@ -40,25 +41,24 @@ export function tightest(all: readonly Standing[]): Standing | undefined {
   return leastLeft(all, isBudget);
 }
 
-/** Written into `headers`, which is answered. */
-export function budgetHeaders(
+/** As lines of a head: the tightest budget, the list of all, and the rates. */
+export function budgetLines(
   envelopes: readonly Envelope[],
   balances: readonly Balance[],
   nowMs: number,
-  headers: Record<string, string> = {},
-): Record<string, string> {
+): string {
   const all = standings(envelopes, balances, nowMs);
   const first = tightest(all);
-  if (first) tightestHeaders(first, headers);
+  let lines = first ? tightestLines(first) : '';
   let list = '';
   for (const standing of all) list += list === '' ? listItem(standing) : `, ${listItem(standing)}`;
-  if (list !== '') headers['x-purser-budgets'] = list;
+  if (list !== '') lines += `x-purser-budgets: ${list}\r\n`;
   for (const unit of RATE_UNITS) {
     // A rate whose window is over says nothing of what is left now.
     const rate = leastLeft(all, IS_RATE[unit]);
-    if (rate) rateHeaders(rate, unit, nowMs, headers);
+    if (rate) lines += rateLines(rate, unit, nowMs);
   }
-  return headers;
+  return lines;
 }
 
 const RATE_UNITS = ['requests', 'tokens'] as const;
@@ -88,15 +88,17 @@ function leastLeft(
   return least;
 }
 
-/** What is said of an envelope and does not change with every call. */
+/** What is said of an envelope and does not change with every call: lines, and parts of an item. */
 interface Words {
-  scope: string;
+  scopeLine: string;
   /** The scope and unit of its item in the list. */
   item: string;
   limit: number;
-  limitText: string;
+  limitLine: string;
+  limitItem: string;
   resetsAtMs: number;
-  resetText: string;
+  resetLine: string;
+  resetItem: string;
 }
 
 const known = new WeakMap<Envelope, Words>();
@@ -104,30 +106,37 @@ const known = new WeakMap<Envelope, Words>();
 function wordsOf({ envelope, balance, resetsAtMs }: Standing): Words {
   let words = known.get(envelope);
   if (!words) {
-    const { scope, unit } = envelope;
-    const item = `${structuredString(scope)};u="${unitName(unit)}"`;
-    const never = { limit: Number.NaN, limitText: '', resetsAtMs: Number.NaN, resetText: '' };
-    words = { scope: headerText(scope), item, ...never };
+    words = newWords(envelope);
     known.set(envelope, words);
   }
   if (balance.limit !== null && balance.limit !== words.limit) {
+    const text = amountText(balance.unit, balance.limit);
     words.limit = balance.limit;
-    words.limitText = amountText(balance.unit, balance.limit);
+    words.limitLine = `${namesOf(balance).limit}${text}\r\n`;
+    words.limitItem = `;l="${text}"`;
   }
   if (resetsAtMs !== undefined && resetsAtMs !== words.resetsAtMs) {
     words.resetsAtMs = resetsAtMs;
-    words.resetText = instantText(resetsAtMs);
+    words.resetLine = `x-purser-budget-reset: ${instantText(resetsAtMs)}\r\n`;
+    words.resetItem = `;t=${Math.floor(resetsAtMs / 1000)}`;
   }
   return words;
 }
 
+function newWords({ scope, unit }: Envelope): Words {
+  const scopeLine = headerLine('x-purser-budget-scope', headerText(scope));
+  const item = `${structuredString(scope)};u="${unitName(unit)}"`;
+  const limit = { limit: Number.NaN, limitLine: '', limitItem: '' };
+  return { scopeLine, item, ...limit, resetsAtMs: Number.NaN, resetLine: '', resetItem: '' };
+}
+
 const AMOUNT_NAMES = {
-  usd: namesOf('usd'),
-  tokens: namesOf('tokens'),
+  usd: amountNames('usd'),
+  tokens: amountNames('tokens'),
 };
 
-function namesOf(unit: string) {
-  const name = (what: string) => `x-purser-budget-${what}-${unit}`;
+function amountNames(unit: string) {
+  const name = (what: string) => `x-purser-budget-${what}-${unit}: `;
   return {
     limit: name('limit'),
     spent: name('spent'),
@@ -136,20 +145,23 @@ function namesOf(unit: string) {
   };
 }
 
-function tightestHeaders(standing: Standing, headers: Record<string, string>): void {
+function namesOf({ unit }: Balance) {
+  return unit === 'nano_usd' ? AMOUNT_NAMES.usd : AMOUNT_NAMES.tokens;
+}
+
+function tightestLines(standing: Standing): string {
   const { envelope, balance, resetsAtMs } = standing;
   const { unit, limit, committed, reserved } = balance;
   const words = wordsOf(standing);
-  const names = unit === 'nano_usd' ? AMOUNT_NAMES.usd : AMOUNT_NAMES.tokens;
+  const names = namesOf(balance);
   const left = available(balance);
-  headers['x-purser-budget-scope'] = words.scope;
-  if (limit !== null) headers[names.limit] = words.limitText;
-  headers[names.spent] = amountText(unit, committed);
-  headers[names.reserved] = amountText(unit, reserved);
-  if (left !== null) headers[names.remaining] = amountText(unit, left);
-  if (resetsAtMs !== undefined) headers['x-purser-budget-reset'] = words.resetText;
+  let lines = limit === null ? words.scopeLine : words.scopeLine + words.limitLine;
+  lines += `${names.spent}${amountText(unit, committed)}\r\n`;
+  lines += `${names.reserved}${amountText(unit, reserved)}\r\n`;
+  if (left !== null) lines += `${names.remaining}${amountText(unit, left)}\r\n`;
+  if (resetsAtMs !== undefined) lines += words.resetLine;
   const warning = passedThreshold(envelope, balance);
-  if (warning !== undefined) headers['x-purser-budget-warning'] = String(warning);
+  return warning === undefined ? lines : `${lines}x-purser-budget-warning: ${warning}\r\n`;
 }
 
 function passedThreshold({ thresholds }: Envelope, balance: Balance): number | undefined {
@@ -163,35 +175,25 @@ function passedThreshold({ thresholds }: Envelope, balance: Balance): number | u
 function listItem(standing: Standing): string {
   const { balance, resetsAtMs } = standing;
   const { unit, limit, committed, reserved } = balance;
-  const { item, limitText } = wordsOf(standing);
+  const { item, limitItem, resetItem } = wordsOf(standing);
   const left = available(balance);
-  const limited = limit === null ? '' : `;l="${limitText}"`;
+  const limited = limit === null ? item : item + limitItem;
   const amounts = `;s="${amountText(unit, committed)}";h="${amountText(unit, reserved)}"`;
   const rest = left === null ? '' : `;r="${amountText(unit, left)}"`;
-  const reset = resetsAtMs === undefined ? '' : `;t=${Math.floor(resetsAtMs / 1000)}`;
-  return item + limited + amounts + rest + reset;
+  return limited + amounts + (resetsAtMs === undefined ? rest : rest + resetItem);
 }
 
-const RATE_NAMES = { requests: rateNames('requests'), tokens: rateNames('tokens') };
-
-function rateNames(unit: string) {
-  return {
-    limit: `x-ratelimit-limit-${unit}`,
-    remaining: `x-ratelimit-remaining-${unit}`,
-    reset: `x-ratelimit-reset-${unit}`,
-  };
-}
-
-function rateHeaders(
+function rateLines(
   { balance, resetsAtMs }: Standing,
   unit: 'requests' | 'tokens',
   nowMs: number,
-  headers: Record<string, string>,
-): void {
-  const names = RATE_NAMES[unit];
-  headers[names.limit] = String(balance.limit);
-  headers[names.remaining] = String(available(balance));
-  headers[names.reset] = durationText(resetsAtMs! - nowMs);
+): string {
+  const reset = durationText(resetsAtMs! - nowMs);
+  return (
+    `x-ratelimit-limit-${unit}: ${balance.limit}\r\n` +
+    `x-ratelimit-remaining-${unit}: ${available(balance)}\r\n` +
+    `x-ratelimit-reset-${unit}: ${reset}\r\n`
+  );
 }
 
 /** `6m0s` as OpenAI writes it; `250ms` below a second. */

@@ -20,9 +20,18 @@ export class AnswerHeads {
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
   }
 
-  /** `closes`: the connection ends with this answer. `chunked`: its length is not known. */
-  text(status: number, headers: Record<string, string>, closes: boolean, chunked: boolean): string {
-    let text = this.#line(status);
+  /**
+   * `lines`: more headers, which are lines already. `closes`: the connection ends with this answer.
+   * `chunked`: its length is not known.
+   */
+  text(
+    status: number,
+    headers: Record<string, string>,
+    lines: string,
+    closes: boolean,
+    chunked: boolean,
+  ): string {
+    let text = this.#line(status) + lines;
     for (const name in headers) {
       const value = headers[name]!;
       if (!isName(name) || !isHeaderValue(value)) {

@@ -72,11 +72,12 @@ export class LaneConnection implements Waiting, Line, Open {
   headText(
     status: number,
     headers: Record<string, string>,
+    lines: string,
     chunked: boolean,
     keepAlive: boolean,
   ): string {
     this.#closes = !keepAlive || headers.connection === 'close';
-    return this.#parts.heads.text(status, headers, this.#closes, chunked);
+    return this.#parts.heads.text(status, headers, lines, this.#closes, chunked);
   }
 
   write(bytes: Uint8Array): boolean {

@@ -14,9 +14,11 @@ import type { LaneHead } from './head.js';
 /** What an exchange asks of its connection. */
 export interface Line {
   readonly draining: boolean;
+  /** `lines`: more headers, as they are on the wire. */
   headText(
     status: number,
     headers: Record<string, string>,
+    lines: string,
     chunked: boolean,
     keepAlive: boolean,
   ): string;
@@ -50,6 +52,7 @@ export class LaneExchange implements Exchange, Sink {
   #status = 0;
   /** Of a head that no bytes have taken along. */
   #headers: Record<string, string> | undefined = undefined;
+  #lines = '';
   #chunked = false;
   #bodiless = false;
   #wrote = false;
@@ -143,10 +146,11 @@ export class LaneExchange implements Exchange, Sink {
     if (!this.bodyWhole) this.#line.linger();
   }
 
-  head(status: number, headers: Record<string, string>): void {
+  head(status: number, headers: Record<string, string>, lines = ''): void {
     this.headSent = true;
     this.#status = status;
     this.#headers = headers;
+    this.#lines = lines;
     process.nextTick(flushHead, this);
   }
 
@@ -250,7 +254,10 @@ export class LaneExchange implements Exchange, Sink {
     headers['x-request-id'] ??= this.requestId;
     if (length !== undefined && !this.#bodiless) headers['content-length'] ??= String(length);
     this.#chunked = !this.#bodiless && headers['content-length'] === undefined;
-    const text = this.#line.headText(status, headers, this.#chunked, this.#head.keepAlive);
+    const { keepAlive } = this.#head;
+    const text = this.#line.headText(status, headers, this.#lines, this.#chunked, keepAlive);
+    // A stream lives long.
+    this.#lines = '';
     this.#wrote = true;
     return text;
   }

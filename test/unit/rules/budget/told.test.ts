@@ -2,9 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Balance, Envelope } from '#src/core/envelope.js';
+import { headersIn } from '#src/core/header-text.js';
 import { UTC_CALENDAR } from '#src/core/period.js';
 import { type NoRoom, refusalOf } from '#src/rules/budget/refusal.js';
-import { budgetHeaders, durationText } from '#src/rules/budget/tightest.js';
+import { budgetLines, durationText } from '#src/rules/budget/tightest.js';
 
 const NOW_MS = Date.UTC(2026, 10, 21, 9, 41, 30);
 const USD = 1_000_000_000;
@@ -37,6 +38,9 @@ function noRoom(of: Envelope, over: Partial<NoRoom> = {}): NoRoom {
 const DAILY = envelope();
 const RATE = envelope({ id: 'limit:2', unit: 'requests', period: 'minutely', limit: 60 });
 const SLOTS = envelope({ id: 'limit:3', unit: 'concurrency', period: 'ever', limit: 4 });
+
+const budgetHeaders = (...asked: Parameters<typeof budgetLines>) =>
+  headersIn(budgetLines(...asked));
 
 function told(shortages: readonly NoRoom[], envelopes = [DAILY, RATE, SLOTS]) {
   return refusalOf(shortages, envelopes, NOW_MS).refused;
