@@ -81,7 +81,9 @@ export function refuse(code: ErrorCode, message: string, more: Partial<Problem> 
 }
 
 export function isRefused(value: unknown): value is Refused {
-  return typeof value === 'object' && value !== null && 'refused' in value;
+  if (typeof value !== 'object' || value === null) return false;
+  // Asked of everything that a step answers: `in` takes ten times as long.
+  return (value as Partial<Refused>).refused !== undefined;
 }
 
 /** A failure with a code, where a value cannot be handed back. */

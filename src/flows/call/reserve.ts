@@ -3,17 +3,16 @@
 // budget of the call says otherwise.
 
 import type { Call, Caller, Estimate, Plan, Reserved } from '../../core/call.js';
-import type { Envelope } from '../../core/envelope.js';
 import { isRefused, type Refused, refuse } from '../../core/errors.js';
 import { headersIn } from '../../core/header-text.js';
 import { uuidV7 } from '../../core/id.js';
 import type { ReserveLine } from '../../core/line.js';
-import type { PairCharge, Stub } from '../../core/usage-event.js';
-import { rateAt } from '../../rules/budget/pair-envelope.js';
+import type { Stub } from '../../core/usage-event.js';
 import { reserveLines } from '../../rules/budget/reserve-lines.js';
 import { LedgerUnavailable, type ReserveReply, type Shortage } from '../../stores/ledger/ledger.js';
 import type { CallDeps } from './deps.js';
 import { shrink } from './shrink.js';
+import { stubOf, stubText } from './stub.js';
 import { mayGoUnheld } from './unheld.js';
 
 export interface Admission {
@@ -120,7 +119,7 @@ function hold(
   const nowMs = deps.ledger.nowMs();
   const id = uuidV7(nowMs);
   const stubFields = stubOf(call, caller, plan, nowMs);
-  const stub = JSON.stringify(stubFields);
+  const stub = stubText(call, plan, stubFields);
   const { owner, leaseMs } = deps.options;
   const asked: Asked = { deps, call, caller, estimate, lines, id, nowMs, stub, stubFields };
   const request = { id, owner, lines, leaseMs, stub };
@@ -171,31 +170,4 @@ function ledgerUnavailable(deps: CallDeps, call: Call, reason: string): Refused 
   return refuse('ledger_unavailable', 'The budget ledger cannot answer now; nothing was sent.', {
     headers: { 'retry-after': '1' },
   });
-}
-
-// The rate that a person's budget is counted at is that of the moment of the reserve.
-function pairCharge(envelopes: readonly Envelope[], nowMs: number): PairCharge | undefined {
-  const envelope = envelopes.find((one) => one.currency);
-  if (!envelope?.currency) return undefined;
-  const { code, rates } = envelope.currency;
-  const usdPerUnit = rateAt(rates, nowMs);
-  const id = envelope.id.slice('pair:'.length);
-  return usdPerUnit === undefined ? undefined : { id, currency: code, usdPerUnit };
-}
-
-function stubOf(call: Call, caller: Caller, plan: Plan, startedAtMs: number): Stub {
-  const first = plan.targets[0];
-  const pair = pairCharge(caller.envelopes, startedAtMs);
-  const stub: Stub = {
-    attribution: caller.attribution,
-    provider: first?.provider.name ?? '',
-    model: first?.model ?? plan.publicModel,
-    priceVersion: first?.price?.version ?? '',
-    startedAtMs,
-    stream: call.body.stream,
-    requestId: call.requestId,
-  };
-  if (pair) stub.pair = pair;
-  if (call.prompt) stub.prompt = call.prompt.figures;
-  return stub;
 }

@@ -51,7 +51,10 @@ class Shard<T extends { id: string; expiresAtMs: number }> {
   add(tombstone: T, nowMs: number): void {
     this.#drop(nowMs);
     this.#drop(nowMs);
-    // An expired one of the same id would keep its old place in the order.
+    const before = this.#byId.size;
+    this.#byId.set(tombstone.id, tombstone);
+    if (this.#byId.size > before) return;
+    // An expired one of the same id has kept its old place in the order.
     this.#byId.delete(tombstone.id);
     this.#byId.set(tombstone.id, tombstone);
   }
