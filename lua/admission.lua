@@ -5,13 +5,16 @@
   ARGV[1]  epoch of the caller   ARGV[2]  fence
   ARGV[3]  close | open | begin  ARGV[4]  the epoch to open or begin in
   Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
-    DONE | INVALID_INPUT | STALE_EPOCH
+    DONE | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence
 
 local wanted = amount(ARGV[4])
 if not wanted then return reply('INVALID_INPUT') end
-if barred() == 'STALE_EPOCH' then return reply('STALE_EPOCH') end
+local stop = barred()
+if stop == 'STALE_EPOCH' then return reply(stop) end
+-- What its caller began and put back is not all there any more.
+if stop and ARGV[3] == 'open' and ARGV[4] == ARGV[1] then return reply(stop) end
 if ARGV[3] == 'close' then
   redis.call('HSET', KEYS[1], 'open', '0')
   return reply('DONE')

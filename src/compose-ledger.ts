@@ -44,7 +44,7 @@ async function overRedis(url: string, config: Config, clock: Clock, log: Log): P
   try {
     await redis.ready(READY_WITHIN_MS);
     const facts = await checkRedis(redis);
-    const ledger = createRedisLedger({ redis, scripts: loadScripts(), clock });
+    const ledger = createRedisLedger({ redis, scripts: loadScripts(), clock, log });
     const outbox = createOutbox(redis, ledger.keys);
     const leases = createLeases(redis, loadScripts(), ledger.keys);
     const { host } = new URL(urls[0] ?? url);

@@ -15,6 +15,8 @@ export interface RedisAddress {
 
 const PORT = '6379';
 const KEEP_ALIVE_MS = 10_000;
+const RECONNECT_STEP_MS = 50;
+const RECONNECT_MOST_MS = 1_000;
 const READ_BYTES = 64 * 1024;
 
 /** Reads `redis://user:password@host:port/db`, or `rediss:` for TLS. */
@@ -46,8 +48,12 @@ export function dialler({ host, port, tls }: RedisAddress): LaneOptions['dial'] 
 }
 
 /** What a client is told of the address, and how it is to keep out of our way. */
-export function sharedOptions({ username, password, tls }: RedisAddress) {
-  return {
+export function clientOptions(
+  { host, port, db, username, password, tls }: RedisAddress,
+  timeouts: { commandTimeout: number; connectTimeout: number },
+) {
+  const shared = {
+    ...timeouts,
     noDelay: true,
     keepAlive: KEEP_ALIVE_MS,
     enableAutoPipelining: false,
@@ -60,6 +66,19 @@ export function sharedOptions({ username, password, tls }: RedisAddress) {
     ...(password !== undefined && { password }),
     ...(tls && { tls }),
   } as const;
+  const wait = (times: number): number => Math.min(times * RECONNECT_STEP_MS, RECONNECT_MOST_MS);
+  const enableOfflineQueue = false;
+  return {
+    single: { ...shared, enableOfflineQueue, retryStrategy: wait, host, port, db },
+    cluster: {
+      enableOfflineQueue,
+      clusterRetryStrategy: wait,
+      maxRedirections: 4,
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      redisOptions: shared,
+    },
+  };
 }
 
 /** What a new connection says first; the last of it proves that Redis answers. */

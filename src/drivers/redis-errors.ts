@@ -15,6 +15,7 @@ export type RedisReason =
   | 'memory'
   | 'replicas'
   | 'credentials'
+  | 'not_permitted'
   | 'busy'
   | 'failed';
 
@@ -53,7 +54,7 @@ const REPLY_REASONS: Readonly<Record<string, RedisReason>> = {
   NOREPLICAS: 'replicas',
   NOAUTH: 'credentials',
   WRONGPASS: 'credentials',
-  NOPERM: 'credentials',
+  NOPERM: 'not_permitted',
   BUSY: 'busy',
   UNKILLABLE: 'busy',
 };

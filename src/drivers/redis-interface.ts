@@ -48,6 +48,11 @@ export interface Redis {
     options?: SendOptions,
   ): Promise<unknown>;
   command(...call: PlainCall): Promise<unknown>;
+  /**
+   * Redis forgets its scripts when it starts. Before it is told one of them anew it is to have run
+   * this one; so nothing else runs first after a start.
+   */
+  prefaceWith(call: ScriptCall): void;
   /** One write for all; replies in order. The first failure rejects the whole. */
   pipeline(calls: readonly (PlainCall | ScriptCall)[]): Promise<unknown[]>;
   /** Names of all keys like `pattern`, in pages; a key may come twice. */

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.js';
 import { CommandWriter } from './redis-commands.js';
 import { TIMED_OUT } from './redis-deadlines.js';
 import { isNoScript, RedisUnavailable, ReplyError } from './redis-errors.js';
+import type { ScriptCall } from './redis-interface.js';
 import { type RedisReply, ReplyReader } from './redis-replies.js';
 import type { Script } from './scripts.js';
 
@@ -20,25 +21,20 @@ export interface LaneOptions {
   openTimeoutMs: number;
   /** How long after a connection was lost the next one is tried. */
   retryMs: number;
+  /** Sends a script whole that Redis has forgotten. */
+  forgotten(call: ScriptCall): Promise<unknown>;
   /** Told of every failed command; what it answers is what the command rejects with. */
   failed(error: RedisUnavailable | ReplyError): Error;
-}
-
-/** A script as it was called, to be sent whole where Redis has forgotten it. */
-interface Sent {
-  script: Script;
-  keys: readonly string[];
-  args: readonly string[];
 }
 
 class Waiting {
   next: Waiting | undefined;
   isGivenUp = false;
   constructor(
-    readonly resolve: (reply: RedisReply) => void,
+    readonly resolve: (reply: unknown) => void,
     readonly reject: (error: Error) => void,
     readonly dueMs: number,
-    readonly sent: Sent | undefined,
+    readonly sent: ScriptCall | undefined,
   ) {}
 }
 
@@ -81,14 +77,14 @@ export class Lane {
     if (this.#socket) this.#lost(this.#socket);
   }
 
-  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<RedisReply> {
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#writer.script(script, keys, args);
       this.#sent(resolve, reject, { script, keys, args });
     });
   }
 
-  command(name: string, args: readonly string[]): Promise<RedisReply> {
+  command(name: string, args: readonly string[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#writer.plain(name, args);
       this.#sent(resolve, reject, undefined);
@@ -159,9 +155,9 @@ export class Lane {
   }
 
   #sent(
-    resolve: (reply: RedisReply) => void,
+    resolve: (reply: unknown) => void,
     reject: (error: Error) => void,
-    sent: Sent | undefined,
+    sent: ScriptCall | undefined,
   ): void {
     const { clock, commandTimeoutMs } = this.#options;
     const waiting = new Waiting(resolve, reject, clock.elapsedMs() + commandTimeoutMs, sent);
@@ -196,9 +192,7 @@ export class Lane {
     if (!(reply instanceof ReplyError)) return waiting.resolve(reply);
     const { sent } = waiting;
     if (!sent || !isNoScript(reply)) return this.#fail(waiting, reply);
-    const { script, keys, args } = sent;
-    this.#writer.plain('eval', [script.text, `${keys.length}`, ...keys, ...args]);
-    this.#sent(waiting.resolve, waiting.reject, undefined);
+    this.#options.forgotten(sent).then(waiting.resolve, waiting.reject);
   }
 
   #arm(afterMs: number): void {

@@ -3,22 +3,21 @@
 // breaker opens at the first failure and closes when a probe is answered. On one server scripts and
 // single commands go by a lane of our own beside the client, and by the client while it is down.
 
-import { Redis as Client, Cluster, Command, type RedisOptions } from 'ioredis';
+import { Redis as Client, Cluster, Command } from 'ioredis';
 import type { Clock } from '../core/clock.js';
 import type { Log } from '../core/log.js';
 import { Deadlines } from './redis-deadlines.js';
-import { addressOf, dialler, greetingOf, type RedisAddress, sharedOptions } from './redis-dial.js';
+import { addressOf, clientOptions, dialler, greetingOf, type RedisAddress } from './redis-dial.js';
 import { breaks, isNoScript, RedisUnavailable, unavailable } from './redis-errors.js';
 import type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
 import { Lane } from './redis-lane.js';
+import { Preface } from './redis-preface.js';
 import type { Script } from './scripts.js';
 
 export type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
 
 /** For what the client asks by itself; ours have their own deadlines, which come before. */
 const BACKSTOP_MS = 1_000;
-const RECONNECT_STEP_MS = 50;
-const RECONNECT_MOST_MS = 1_000;
 const OPEN_TIMEOUT_MS = 2_000;
 const LANE_RETRY_MS = 250;
 /** Probes without an answer after which the socket itself is given up. */
@@ -38,6 +37,7 @@ class IoRedis implements Redis {
   readonly #log: Log | undefined;
   readonly #probeKey: string;
   readonly #deadlines: Deadlines;
+  readonly #preface = new Preface();
   readonly #probeEveryMs: number;
   #isOpen = false;
   #isCorked = false;
@@ -76,6 +76,7 @@ class IoRedis implements Redis {
       commandTimeoutMs: this.commandTimeoutMs,
       openTimeoutMs,
       retryMs: LANE_RETRY_MS,
+      forgotten: (call) => this.#eval(call),
       failed: (error) => this.#fail(unavailable(error)),
     });
   }
@@ -222,10 +223,15 @@ class IoRedis implements Redis {
 
   async #eval({ script, keys, args }: ScriptCall): Promise<unknown> {
     try {
+      await this.#preface.done((name, all) => this.#send(name, all));
       return await this.#send('eval', [script.text, `${keys.length}`, ...keys, ...args]);
     } catch (error) {
       throw this.#fail(unavailable(error));
     }
+  }
+
+  prefaceWith(call: ScriptCall): void {
+    this.#preface.set(call);
   }
 
   #fail(error: RedisUnavailable): RedisUnavailable {
@@ -275,25 +281,9 @@ function notSent(): RedisUnavailable {
 function connect(
   config: RedisConfig,
   address: RedisAddress,
-  commandTimeoutMs: number,
+  commandTimeout: number,
 ): Client | Cluster {
-  const { host, port, db } = address;
-  const shared = {
-    ...sharedOptions(address),
-    commandTimeout: commandTimeoutMs,
-    connectTimeout: config.connectTimeoutMs ?? OPEN_TIMEOUT_MS,
-  } satisfies RedisOptions;
-  const wait = (times: number): number => Math.min(times * RECONNECT_STEP_MS, RECONNECT_MOST_MS);
-  if (!config.cluster) {
-    const offline = { enableOfflineQueue: false, retryStrategy: wait };
-    return new Client({ ...shared, ...offline, host, port, db });
-  }
-  return new Cluster([...config.urls], {
-    enableOfflineQueue: false,
-    clusterRetryStrategy: wait,
-    maxRedirections: 4,
-    retryDelayOnFailover: 0,
-    retryDelayOnClusterDown: 0,
-    redisOptions: shared,
-  });
+  const connectTimeout = config.connectTimeoutMs ?? OPEN_TIMEOUT_MS;
+  const { single, cluster } = clientOptions(address, { commandTimeout, connectTimeout });
+  return config.cluster ? new Cluster([...config.urls], cluster) : new Client(single);
 }

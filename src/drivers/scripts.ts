@@ -22,6 +22,7 @@ export const SCRIPT_NAMES = [
   'overdue',
   'sweep',
   'lease',
+  'outlive',
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];
 

@@ -9,6 +9,7 @@ export const FAULTS = [
   'delivered late',
   'redis killed',
   'log cut',
+  'killed again at once',
   'scripts flushed',
   'memory full',
   'redis stopped',
@@ -18,6 +19,8 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 const VERBS = ['reserve', 'extend', 'beat', 'finalize', 'release', 'reap', 'set_limit'];
+/** Redis would take a second for each key that it writes. */
+const NEVER_WRITTEN = ['--rdb-key-save-delay', '1000000'];
 const STRIKE_WITHIN_MS = 5_000;
 /** So many calls meet a damaged record before it is mended. */
 const CORRUPT_MIN = 12;
@@ -51,6 +54,11 @@ export async function inject(run: FaultRun, fault: Fault): Promise<void> {
       return run.look();
     case 'log cut':
       await run.crash(() => server.cut(random));
+      return run.look();
+    case 'killed again at once':
+      await run.crash(() => server.cut(random), NEVER_WRITTEN);
+      await wait(random.whole(0, 300));
+      await run.crash(() => {});
       return run.look();
     case 'empty restart':
       await run.crash(() => server.empty());

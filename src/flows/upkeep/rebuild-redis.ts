@@ -91,11 +91,11 @@ export function createRebuilder(options: RebuilderOptions): Rebuilder {
     log.info({ epoch, totals }, 'the ledger is rebuilt; admission is open');
   };
   const look = async (): Promise<void> => {
+    await ledger.outliveRestart();
     const mark = await usage.watermark();
     ledger.witness(mark.epoch, mark.seq);
     const state = await ledger.state();
     if (state.open) {
-      await ledger.outliveRestart();
       answered = Math.max(answered, heldIn(state.epoch));
       return gateways.seen(owner, host, answered);
     }

@@ -9,8 +9,8 @@ export interface LedgerKeys {
   readonly outbox: string;
   /** The last fencing token given to a worker. */
   readonly fence: string;
-  /** The start of Redis whose log is whole. */
-  readonly run: string;
+  /** The last start of Redis, and whether its log was written anew since. */
+  readonly start: string;
   reservation(id: string): string;
   counter(envelope: string, label: string): string;
   /** The other way round; undefined for a key that is no counter's. */
@@ -32,7 +32,7 @@ export function ledgerKeys(tag = 'main'): LedgerKeys {
     labels: `${prefix}labels`,
     outbox: `${prefix}outbox`,
     fence: `${prefix}fence`,
-    run: `${prefix}run`,
+    start: `${prefix}start`,
     reservation: (id) => `${prefix}r:${id}`,
     // A label has no bar in it, so the last one parts the two whatever the envelope's value is.
     counter: (envelope, label) => `${counters}${envelope}|${label}`,

@@ -5,15 +5,16 @@
 
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
+import type { Log } from '../../core/log.js';
 import type { Redis } from '../../drivers/redis.js';
 import type { Scripts } from '../../drivers/scripts.js';
 import { type LedgerKeys, ledgerKeys } from './keys.js';
-import type { Ledger } from './ledger.js';
+import { type Ledger, LedgerUnavailable } from './ledger.js';
 import { adjust, restore, setLimits } from './redis-adjust.js';
 import { finalize, reap, release } from './redis-end.js';
 import { beat, extend, type RedisParts, reserve } from './redis-hold.js';
 import { PinnedLines } from './redis-lines.js';
-import { rewriteLog, rewriteLogOfRun } from './redis-log.js';
+import { createRedisLog } from './redis-log.js';
 import { balances, type CounterRow, counterPage, holds, overdue } from './redis-read.js';
 import { RedisWire, toLedgerUnavailable } from './redis-wire.js';
 
@@ -21,6 +22,7 @@ export interface RedisLedgerOptions {
   redis: Redis;
   scripts: Scripts;
   clock: Clock;
+  log?: Log;
   /** The hash tag of every key; one installation has one. */
   tag?: string;
 }
@@ -35,7 +37,10 @@ export interface RedisLedger extends Ledger {
    * From here on every other gateway is answered STALE_EPOCH until it has read `state`.
    */
   beginEpoch(epoch: number): Promise<void>;
-  /** After a restart of Redis: what a crash tore in its log is not carried out at the next one. */
+  /**
+   * After a start of Redis, until its log is written anew: what a crash tore in it is then not
+   * carried out at the next start. One that comes before finds the ledger lost.
+   */
   outliveRestart(): Promise<void>;
   /** Every counter, page by page, from cursor '0' until it comes back as '0'. */
   counters(cursor: string): Promise<{ cursor: string; counters: CounterRow[] }>;
@@ -47,6 +52,8 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
   const { redis, scripts, clock } = options;
   const keys = ledgerKeys(options.tag);
   const wire = new RedisWire(redis, scripts, clock);
+  const script = scripts.outlive;
+  const outliveRestart = createRedisLog({ redis, script, keys, clock, log: options.log });
   const parts: RedisParts = { redis, wire, keys, pinned: new PinnedLines() };
   return {
     kind: 'redis',
@@ -78,9 +85,8 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
       await clear(parts);
       // From here on its rebuild may write.
       await admit(parts, 'close', epoch);
-      await rewriteLog(redis);
     },
-    outliveRestart: () => rewriteLogOfRun(redis, keys),
+    outliveRestart,
     async counters(cursor) {
       const page = await counterPage(parts, cursor);
       if (page.expired.length > 0) {
@@ -115,13 +121,14 @@ async function admit(
   epoch: number,
 ): Promise<void> {
   const raw = await wire.send('admission', [keys.state], [how, `${epoch}`]);
+  if (raw.answer === 'LEDGER_LOST') throw new LedgerUnavailable(raw.answer);
   assert(raw.answer === 'DONE', `admission: ${how} in epoch ${epoch}: ${raw.answer}`);
   if (how !== 'close') wire.enter(raw.epoch, raw.seq);
 }
 
 // By SCAN, because tombstones are in no index; writes of the epoch before are fenced off already.
 async function clear({ redis, wire, keys }: RedisParts): Promise<void> {
-  const kept = new Set([keys.state, keys.limits, keys.outbox, keys.fence, keys.run]);
+  const kept = new Set([keys.state, keys.limits, keys.outbox, keys.fence, keys.start]);
   const workers = keys.worker('');
   try {
     for await (const names of redis.scan(`${keys.prefix}*`, KEYS_A_PAGE)) {

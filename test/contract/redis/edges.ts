@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { Balance } from '#src/core/envelope.js';
+import { LedgerUnavailable } from '#src/stores/ledger/ledger.js';
 import { correction } from '../guarantees/adjust.js';
 import type { RedisGuarantee } from '../redis-subject.js';
 import {
@@ -319,8 +320,11 @@ export const EDGES: readonly RedisGuarantee[] = [
       await ledger.beginEpoch(5);
       const left: string[] = [];
       for await (const names of redis.scan(`${ledger.keys.prefix}*`, 100)) left.push(...names);
-      const { state, limits, outbox } = ledger.keys;
-      assert.deepEqual(left.sort(), [state, limits, outbox].sort());
+      const { state, limits, outbox, start } = ledger.keys;
+      assert.deepEqual(
+        left.filter((name) => name !== start).sort(),
+        [state, limits, outbox].sort(),
+      );
       const { epoch, open } = await ledger.state();
       assert.deepEqual([epoch, open], [5, false]);
       assert.equal((await ledger.reserve(request([line(a)]))).answer, 'LEDGER_LOST');
@@ -329,6 +333,26 @@ export const EDGES: readonly RedisGuarantee[] = [
       await ledger.closeAdmission();
       await ledger.openAdmission(5);
       assert.deepEqual((await ledger.state()).open, true);
+    },
+  },
+  {
+    name: 'an epoch of which Redis lost what was put back is not opened',
+    async check({ ledger, redis }) {
+      const back = { envelope: newEnvelope(), label: LABEL, unit: 'nano_usd' } as const;
+      const counters = { committed: 40, overrun: 0, adjusted: 0 };
+      const { state } = ledger.keys;
+      const losses = [
+        () => redis.command('hset', state, 'seq', '0'),
+        () => redis.command('del', state),
+      ];
+      for (const [i, lose] of losses.entries()) {
+        const epoch = 5 + i;
+        await ledger.beginEpoch(epoch);
+        await ledger.restore({ what: 'counters', ...back, ...counters });
+        await lose();
+        await assert.rejects(() => ledger.openAdmission(epoch), LedgerUnavailable);
+        assert.equal((await ledger.state()).open, false);
+      }
     },
   },
   {

@@ -44,6 +44,7 @@ function laneTo(url: string): Lane {
     greeting: greetingOf(address, 'probe'),
     clock: realClock,
     ...{ commandTimeoutMs: 1_000, openTimeoutMs: 1_000, retryMs: 10 },
+    forgotten: async ({ script }) => `${script.name} sent whole`,
     failed(error) {
       failures.push(error);
       return error;
@@ -120,6 +121,7 @@ test('it gives up a server that takes the connection and says nothing', async ()
     greeting: greetingOf(address, 'probe'),
     clock: realClock,
     ...{ commandTimeoutMs: 30, openTimeoutMs: 1_000, retryMs: 60_000 },
+    forgotten: async () => undefined,
     failed: (error) => error,
   });
   await lane.open();

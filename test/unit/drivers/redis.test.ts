@@ -78,6 +78,12 @@ test.each([
   ],
   ['NOAUTH Authentication required.', 'credentials', 'not_done', true],
   ['WRONGPASS invalid username-password pair', 'credentials', 'not_done', true],
+  [
+    "NOPERM this user has no permissions to run the 'x' command",
+    'not_permitted',
+    'not_done',
+    false,
+  ],
   ['BUSY Redis is busy running a script', 'busy', 'not_done', true],
   [
     "MISCONF Redis is configured to save RDB snapshots, but it's",
@@ -236,6 +242,17 @@ test('a forgotten script is sent whole, once', async () => {
   expect(await redis.run(script, ['k'], ['a'])).toBe('OK');
   expect(asked.slice(-2)).toEqual(['evalsha', 'eval']);
   expect(redis.isUp).toBe(true);
+});
+
+test('before a script that was forgotten the preface runs; where it cannot, nothing else', async () => {
+  answer = (name) => (name === 'evalsha' ? '-NOSCRIPT No matching script.\r\n' : undefined);
+  redis.prefaceWith({ script: scriptOf('first', 'return 1'), keys: ['k'], args: [] });
+  expect(await redis.run(script, [], [])).toBe('OK');
+  expect(asked.slice(-3)).toEqual(['evalsha', 'eval', 'eval']);
+  const refusals = { evalsha: '-NOSCRIPT No matching script.\r\n', eval: '-ERR no\r\n' };
+  answer = (name) => refusals[name as 'eval'];
+  expect((await failure(redis.run(script, [], []))).reason).toBe('failed');
+  expect(asked.slice(-2)).toEqual(['evalsha', 'eval']);
 });
 
 test('nothing waits for a server that is not there', async () => {

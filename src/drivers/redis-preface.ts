@@ -1,0 +1,25 @@
+// What Redis is to have run before it is told anew a script that it has forgotten, as it has all of
+// them when it starts: so nothing else runs first after a start.
+
+import type { ScriptCall } from './redis-interface.js';
+
+export class Preface {
+  #call: ScriptCall | undefined;
+  #running: Promise<unknown> | undefined;
+
+  set(call: ScriptCall): void {
+    this.#call = call;
+  }
+
+  /** Once for all that wait for it at the same time; rejects where it was not done. */
+  done(send: (name: 'eval', args: readonly string[]) => Promise<unknown>): Promise<unknown> {
+    if (!this.#call) return Promise.resolve();
+    const { script, keys, args } = this.#call;
+    this.#running ??= send('eval', [script.text, `${keys.length}`, ...keys, ...args]).finally(
+      () => {
+        this.#running = undefined;
+      },
+    );
+    return this.#running;
+  }
+}
