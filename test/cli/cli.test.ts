@@ -17,6 +17,7 @@ interface Asked {
   path: string;
   body: Json | undefined;
   authorization: string | undefined;
+  once: string | string[] | undefined;
 }
 
 const NOW_MS = Date.parse('2026-11-21T12:00:00Z');
@@ -36,9 +37,10 @@ beforeEach(async () => {
   server = createServer(async (request, response) => {
     const { method = '', url = '' } = request;
     const text = await readAll(request);
-    const { authorization } = request.headers;
+    const { authorization, 'idempotency-key': once } = request.headers;
     if (url !== '/healthz') {
-      asked.push({ method, path: url, body: text ? JSON.parse(text) : undefined, authorization });
+      const body = text ? JSON.parse(text) : undefined;
+      asked.push({ method, path: url, body, authorization, once });
     }
     const found = answers[`${method} ${url.split('?')[0]}`];
     const [status, body] = Array.isArray(found) ? (found as [number, Json]) : [200, found];
@@ -504,6 +506,20 @@ describe('with a gateway that runs', () => {
     expect(printed.out).not.toContain('Bob');
     expect(await purser('occasion spend Ada Fair 1.5 --reason stamps')).toBe(0);
     expect(asked.at(-1)?.body).toEqual({ amount: '1.5', reason: 'stamps' });
+    const { once } = asked.at(-1)!;
+    expect(once).toMatch(/^[0-9A-Za-z]{22}$/);
+
+    answers['POST /admin/v1/person-occasions/x1/spend'] = [500, { error: { message: 'Failed.' } }];
+    asked = [];
+    expect(await purser('occasion spend Ada Fair 2 --reason stamps')).toBe(1);
+    const spends = asked.filter(({ method }) => method === 'POST');
+    expect(spends.length, 'tried again by itself').toBe(2);
+    expect(spends[0]!.once).not.toBe(once);
+    expect(spends[1]!.once).toBe(spends[0]!.once);
+    expect(printed.err).toContain(`--once ${spends[0]!.once}`);
+    answers['POST /admin/v1/person-occasions/x1/spend'] = row;
+    expect(await purser('occasion spend Ada Fair 2 --reason stamps --once k-1')).toBe(0);
+    expect(asked.at(-1)?.once).toBe('k-1');
     expect(await purser('occasion spend Eve Fair 1 --reason stamps')).toBe(1);
     expect(printed.err).toContain('there is no budget of Eve on Fair');
   });

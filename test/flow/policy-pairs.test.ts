@@ -97,19 +97,22 @@ test('a spend that could not be committed is booked once when it is asked again'
   const { id } = await admin(story, 'POST', '/person-occasions', {
     ...{ person_id: person.id, occasion_id: fair.id, budget_amount: '1', budget_currency: 'USD' },
   });
-  const spend = async (key: string): Promise<number> => {
-    const { status } = await fetch(
+  let told: { key: string | null; text: string } = { key: null, text: '' };
+  const spend = async (key?: string): Promise<number> => {
+    const answer = await fetch(
       `${story.gateway.operatorAddress}/admin/v1/person-occasions/${id}/spend`,
       {
         method: 'POST',
         headers: {
-          ...{ authorization: `Bearer ${story.adminKey}`, 'idempotency-key': key },
+          authorization: `Bearer ${story.adminKey}`,
+          ...(key !== undefined && { 'idempotency-key': key }),
           'content-type': 'application/json',
         },
         body: JSON.stringify({ amount: '0.25', reason: 'a stamp' }),
       },
     );
-    return status;
+    told = { key: answer.headers.get('idempotency-key'), text: await answer.text() };
+    return answer.status;
   };
   await story.database.run(`
     create function fail_at_commit() returns trigger language plpgsql as
@@ -118,9 +121,16 @@ test('a spend that could not be committed is booked once when it is asked again'
       for each row execute function fail_at_commit();
   `);
   expect(await spend('k-1')).toBe(500);
+  expect(told.key, 'who has a key needs none').toBeNull();
+  expect(await spend()).toBe(500);
+  const minted = told.key!;
+  const { error } = JSON.parse(told.text);
+  expect(error).toMatchObject({ code: 'internal_error', metadata: { idempotency_key: minted } });
+  expect(error.message).toContain('Idempotency-Key');
   await story.database.run('drop trigger fails on audit_log');
   expect([await spend('k-1'), await spend('k-1'), await spend('k-2')]).toEqual([200, 200, 200]);
+  expect([await spend(minted), await spend(minted)]).toEqual([200, 200]);
   await story.gateway.drained();
   const pair = await admin(story, 'GET', `/person-occasions/${id}`);
-  expect(pair, 'two keys').toMatchObject({ budget_spent: '0.500000000' });
+  expect(pair, 'three keys').toMatchObject({ budget_spent: '0.750000000' });
 });

@@ -16,6 +16,8 @@ export interface AdminDoor {
   readonly through: 'gateway' | 'database';
   get(path: string): Promise<JsonObject>;
   send(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: JsonObject): Promise<JsonObject>;
+  /** A POST that books: under one key it is done once, so it is asked again by itself. */
+  sendOnce(path: string, body: JsonObject, once: string): Promise<JsonObject>;
   /** Rows of all pages, at most `rowsMax`. */
   list(path: string, query?: Query, rowsMax?: number): Promise<JsonObject[]>;
   close(): Promise<void>;
@@ -69,15 +71,31 @@ function doorAt(
   keyOf: () => string,
   close: () => Promise<void> = async () => {},
 ): AdminDoor {
-  const send = async (method: string, path: string, body?: JsonObject): Promise<JsonObject> => {
-    const answer = await exchange(origin, { method, path, body, key: keyOf() });
+  const read = (answer: Answer, path: string): JsonObject => {
     if (answer.status >= 400) throw refusal(answer, path);
     return isJsonObject(answer.json) ? answer.json : {};
   };
+  const send = async (method: string, path: string, body?: JsonObject): Promise<JsonObject> =>
+    read(await exchange(origin, { method, path, body, key: keyOf() }), path);
   return {
     through,
     get: (path) => send('GET', path),
     send,
+    async sendOnce(path, body, once) {
+      const ask = (): Promise<Answer | OperatorError> =>
+        exchange(origin, { method: 'POST', path, body, key: keyOf(), once }).then(
+          (answer) => (answer.status >= 500 ? refusal(answer, path) : answer),
+          (error: OperatorError) => error,
+        );
+      let answer = await ask();
+      if (answer instanceof Error) answer = await ask();
+      if (answer instanceof Error) {
+        const { message, cause } = answer;
+        const again = `Ask again with --once ${once}: what was booked is not booked twice.`;
+        throw new OperatorError(message, again, { cause });
+      }
+      return read(answer, path);
+    },
     async list(path, query = {}, rowsMax = 1000) {
       const rows: JsonObject[] = [];
       let cursor: string | undefined;
@@ -142,17 +160,20 @@ export function exchange(
     path,
     body,
     key,
+    once,
   }: {
     method: string;
     path: string;
     body?: JsonObject | undefined;
     key?: string;
+    once?: string;
   },
 ): Promise<Answer> {
   const url = new URL(path, origin);
   const text = body === undefined ? undefined : JSON.stringify(body);
   const headers: Record<string, string> = { accept: 'application/json' };
   if (key !== undefined) headers.authorization = `Bearer ${key}`;
+  if (once !== undefined) headers['idempotency-key'] = once;
   if (text !== undefined) headers['content-type'] = 'application/json';
   return new Promise((resolve, reject) => {
     const fail = (cause: Error) =>

@@ -1,10 +1,12 @@
 // `purser occasion`: what persons may spend on occasions, what they have, and a spend by hand.
 
 import { OperatorError } from '../../core/errors.js';
+import { randomBase62 } from '../../core/id.js';
 import type { JsonObject } from '../../core/json.js';
 import { type AdminDoor, withAdmin } from './admin-door.js';
 import { type Command, define, flagsOf, print, REMOTE, rowsText } from './command.js';
 
+const KEY_LENGTH = 22;
 const PATH = '/admin/v1/person-occasions';
 
 const list: Command = (deps) =>
@@ -61,12 +63,17 @@ const spend: Command = (deps) =>
         valueHint: 'text',
         description: 'Kept in the audit log and in the row',
       },
+      once: {
+        type: 'string',
+        valueHint: 'key',
+        description: 'Of a try that failed: what it may have booked is not booked twice',
+      },
     },
     run: ({ args }) =>
       withAdmin(deps, flagsOf(args), async (door) => {
-        const { amount, reason } = args;
+        const { amount, reason, once = randomBase62(KEY_LENGTH) } = args;
         const { id } = await findPair(door, args.person, args.occasion);
-        const row = await door.send('POST', `${PATH}/${String(id)}/spend`, { amount, reason });
+        const row = await door.sendOnce(`${PATH}/${String(id)}/spend`, { amount, reason }, once);
         print(
           deps,
           args,

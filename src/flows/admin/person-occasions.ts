@@ -191,7 +191,7 @@ async function book(
   } catch (error) {
     if (!(error instanceof LedgerUnavailable)) throw error;
   }
-  return refuse('ledger_unavailable', 'The ledger cannot book now; nothing was spent.');
+  return refuse('ledger_unavailable', 'The ledger did not answer that it booked this.');
 }
 
 // The ledger books before the change is committed. Where that fails, whoever asks again under the

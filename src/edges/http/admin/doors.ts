@@ -42,6 +42,8 @@ export interface AdminRoute {
   status: 200 | 201;
   /** It may also answer with CSV. */
   csv?: true;
+  /** It books in the ledger before its change is committed: what fails may have been booked. */
+  books?: true;
   door: AdminDoor;
 }
 

@@ -4,12 +4,13 @@
 import type { AdminRole, KeyRow } from '../../../core/directory.js';
 import { isRefused, type Refused, refuse } from '../../../core/errors.js';
 import type { Log } from '../../../core/log.js';
-import { isUnreachable, type Queryable, sqlState } from '../../../drivers/database.js';
+import type { Queryable } from '../../../drivers/database.js';
 import type { Actor } from '../../../flows/admin/change.js';
 import type { Door, Method } from '../app.js';
 import { answerJson, answerProblem, answerText, type Exchange } from '../exchange.js';
 import type { AdminRoute, Answer } from './doors.js';
 import { doOnce } from './once.js';
+import { refuseSql } from './refuse-sql.js';
 
 export interface MountDeps {
   auth: AdminAuth;
@@ -55,18 +56,6 @@ export function mountAdmin(
     };
     return [method, `/admin/v1/${path}`, open] as const;
   });
-}
-
-// What SQL would not do is told apart: it is away, or a value (22...) is none that it can hold.
-function refuseSql(error: unknown): Refused {
-  if (sqlState(error)?.startsWith('22')) {
-    return refuse('invalid_value', 'A value is none that the database can hold.');
-  }
-  if (!isUnreachable(error)) throw error;
-  const message =
-    'The database cannot be reached now. If this was to change something, look first whether it ' +
-    'did, or ask again with the same Idempotency-Key.';
-  return refuse('database_unavailable', message, { headers: { 'retry-after': '5' } });
 }
 
 function send(exchange: Exchange, { status, body, csv, replayed }: Answer): void {

@@ -50,9 +50,12 @@ function pairRoutes(deps: pairs.PairDeps): AdminRoute[] {
   return [
     listing(path, schemas.pairListSchema, row, (request) => pairs.listPairs(deps, request)),
     ...others,
-    writing(['POST', `${path}/:id/spend`], schemas.spendSchema, row, ({ actor, id }, input) =>
-      pairs.spend(deps, actor, id, input),
-    ),
+    {
+      ...writing(['POST', `${path}/:id/spend`], schemas.spendSchema, row, ({ actor, id }, input) =>
+        pairs.spend(deps, actor, id, input),
+      ),
+      books: true,
+    },
   ];
 }
 
