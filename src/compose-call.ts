@@ -104,13 +104,13 @@ export function composeCall(parts: CallParts) {
   const handle = createHandle(callDeps);
   const running = openCount();
   const { door, options } = callDoor(parts, identify);
-  const handled = async (call: Call) => {
+  const ended = () => running.add(-1);
+  // Told beside the call: a function that waits for it would be one more promise for each.
+  const handled = (call: Call) => {
     running.add(1);
-    try {
-      return await handle(call);
-    } finally {
-      running.add(-1);
-    }
+    const ending = handle(call);
+    ending.then(ended, ended);
+    return ending;
   };
   const proxy = createProxy({ ...door, handle: handled }, options);
   const authenticate = identify;

@@ -28,10 +28,17 @@ const PASSED_STATUSES = new Set([400, 404, 409, 413, 422]);
 
 export async function forward(passage: Passage): Promise<Forwarded> {
   const { plan, deps } = passage;
-  for (const [index, target] of plan.targets.entries()) {
+  for (let index = 0; index < plan.targets.length; index += 1) {
     if (passage.overruled) return { kind: 'ended', refusal: passage.overruled };
+    const target = plan.targets[index]!;
     passage.target = target;
-    const step = await attempt(passage, target);
+    const askUsage = mayAskUsage(passage, target);
+    let head = await attempt(passage, target, askUsage);
+    if (askUsage && namesStreamOptions(head)) {
+      deps.usageNotAsked.add(target.id);
+      head = await attempt(passage, target, false);
+    }
+    const step = stepAfter(passage, target, head);
     if (step.kind !== 'next') return step;
     deps.health.failed(target.id);
     if (step.billed) {
@@ -71,10 +78,17 @@ async function mayTryNext(passage: Passage, billed: boolean): Promise<boolean> {
   }
 }
 
-async function attempt(passage: Passage, target: Target, retried = false): Promise<Step> {
+function mayAskUsage({ call, deps }: Passage, target: Target): boolean {
+  if (!call.body.stream) return false;
+  return target.provider.quirks.asksUsage && !deps.usageNotAsked.has(target.id);
+}
+
+function attempt(
+  passage: Passage,
+  target: Target,
+  askUsage: boolean,
+): Promise<Head | UpstreamFailure> {
   const { deps, call } = passage;
-  const askUsage =
-    call.body.stream && target.provider.quirks.asksUsage && !deps.usageNotAsked.has(target.id);
   passage.attempts += 1;
   if (passage.attempts === 1) deps.failpoint('post_reserve');
   const edits = { bound: passage.estimate.boundSent, askUsage };
@@ -85,13 +99,12 @@ async function attempt(passage: Passage, target: Target, retried = false): Promi
   passage.exchange = exchange;
   passage.dispatchedMs = deps.clock.elapsedMs();
   call.sink.onLeave(() => leave(passage, exchange));
-  const head = await exchange.head;
+  return exchange.head;
+}
+
+function stepAfter(passage: Passage, target: Target, head: Head | UpstreamFailure): Step {
   if (isFailure(head)) return afterFailure(passage, target, head);
   if (head.status >= 200 && head.status < 300) return { kind: 'answering', head };
-  if (askUsage && !retried && namesStreamOptions(head)) {
-    deps.usageNotAsked.add(target.id);
-    return attempt(passage, target, true);
-  }
   return afterStatus(passage, target, head);
 }
 
@@ -163,7 +176,8 @@ function afterFailure(passage: Passage, target: Target, failure: UpstreamFailure
   return { kind: 'next', refusal, outcome: 'upstream_died', billed: failure.sent };
 }
 
-function namesStreamOptions(head: Head): boolean {
+function namesStreamOptions(head: Head | UpstreamFailure): boolean {
+  if (isFailure(head)) return false;
   if (head.status !== 400 && head.status !== 422) return false;
   return head.body?.includes('stream_options') ?? false;
 }

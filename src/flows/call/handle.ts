@@ -50,8 +50,18 @@ export function createHandle(deps: CallDeps): Handle {
     const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
       abort(passage, 'upstream_timeout', TOO_LONG),
     );
+    let settled = false;
     try {
-      return await pass(passage);
+      const forwarded = await forward(passage);
+      settled = forwarded.kind !== 'answering';
+      if (forwarded.kind !== 'answering') return await conclude(passage, forwarded);
+      const { head } = forwarded;
+      const settlement = await answer(passage, head);
+      settled = true;
+      summarise(passage, settlement, { status: head.status });
+      return undefined;
+    } catch (error) {
+      return await failed(passage, error, settled);
     } finally {
       stopTimer();
       passage.stopBeat();
@@ -61,27 +71,15 @@ export function createHandle(deps: CallDeps): Handle {
 
 const TOO_LONG = 'it took longer than a call may take';
 
-async function pass(passage: Passage): Promise<Refused | undefined> {
-  let settled = false;
-  try {
-    const forwarded = await forward(passage);
-    settled = forwarded.kind !== 'answering';
-    if (forwarded.kind !== 'answering') return await conclude(passage, forwarded);
-    const { head } = forwarded;
-    const settlement = await answer(passage, head);
-    settled = true;
-    summarise(passage, settlement, { status: head.status });
-    return undefined;
-  } catch (error) {
-    const coded = error instanceof CodedError;
-    if (!coded) {
-      const id = passage.admission.reserved.id;
-      passage.deps.log.error({ id, requestId: passage.call.requestId, error }, 'a call failed');
-    }
-    if (!coded && !settled) await rescue(passage);
-    const refusal = coded ? { refused: error.problem } : refuse('internal_error', 'Our own fault.');
-    return refused(passage, passage.overruled ?? refusal);
+async function failed(passage: Passage, error: unknown, settled: boolean) {
+  const coded = error instanceof CodedError;
+  if (!coded) {
+    const id = passage.admission.reserved.id;
+    passage.deps.log.error({ id, requestId: passage.call.requestId, error }, 'a call failed');
   }
+  if (!coded && !settled) await rescue(passage);
+  const refusal = coded ? { refused: error.problem } : refuse('internal_error', 'Our own fault.');
+  return refused(passage, passage.overruled ?? refusal);
 }
 
 function answer(passage: Passage, head: Head): Promise<Settlement> {

@@ -4,21 +4,26 @@
 import type { Passage, Settlement } from './passage.js';
 
 /** False: the log took nothing, so the client must not be told that all is well. */
-export async function record(passage: Passage, settlement: Settlement): Promise<boolean> {
+export function record(passage: Passage, settlement: Settlement): Promise<boolean> | boolean {
   const { deps, admission } = passage;
   const { event, custodian } = settlement;
   if (!event) return true;
   deps.failpoint('pre_spool');
   const stub = event.stub === admission.stubFields ? admission.stub : undefined;
-  try {
-    await deps.spool.ended(event, custodian === 'outbox' ? 'written' : 'fsync', stub);
-  } catch (error) {
+  const refused = (error: unknown): boolean => {
     const { id } = admission.reserved;
     deps.log.error({ id, error }, 'the usage log took no `ended` record');
     return custodian === 'outbox';
+  };
+  try {
+    const ended = deps.spool.ended(event, custodian === 'outbox' ? 'written' : 'fsync', stub);
+    return ended.then(() => {
+      deps.failpoint('post_spool');
+      return true;
+    }, refused);
+  } catch (error) {
+    return refused(error);
   }
-  deps.failpoint('post_spool');
-  return true;
 }
 
 /** Ends a call that costs nothing: its hold is given back, and its `sent` record is void. */
