@@ -1,0 +1,3 @@
+drop index if exists idx_token_usage_task;
+drop index if exists idx_token_usage_person;
+drop index if exists idx_token_usage_occasion;
