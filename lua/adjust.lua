@@ -6,9 +6,9 @@
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4]  event (JSON)
   ARGV[5]  lines   ARGV[6]  unit letters
   ARGV[7..] signed amounts, then envelopes, then ends of the labels in ms, one a line each
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     EXISTS | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
-    ADJUSTED   detail: amount (as far as committed went) and overrun (0) of each line, as texts
+    ADJUSTED   detail: amount (as far as committed went) and overrun (0) of each line
 ]]
 -- include fence
 -- include counters
@@ -52,7 +52,7 @@ for i = 1, n do
   redis.call('HINCRBY', key, 'adjusted', detail[2 * i - 1])
   rest(key, reserved[i], ARGV[6 + 2 * n + i])
 end
-redis.call('XADD', KEYS[3], '*', 'event', ARGV[4], 'lines', ARGV[5],
-  'booked', table.concat(detail, ' '),
+local told = table.concat(detail, ' ')
+redis.call('XADD', KEYS[3], '*', 'event', ARGV[4], 'lines', ARGV[5], 'booked', told,
   'seq', digits(seq), 'epoch', digits(epoch), 'at', digits(now))
-return reply('ADJUSTED', detail, balances(n))
+return reply('ADJUSTED', told, balances(n))

@@ -4,7 +4,7 @@
   KEYS[1]  state (hash)
   ARGV[1]  epoch of the caller   ARGV[2]  fence
   ARGV[3]  close | open | begin  ARGV[4]  the epoch to open or begin in
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     DONE | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence

@@ -2,7 +2,7 @@
 --[[ balances: counters and limits as they are now, in one look.
   KEYS[1]  state (hash)   KEYS[2]  limits (hash)   KEYS[3..] counters (hash)
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3..] envelopes, one a counter
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     BALANCES
 ]]
 -- include fence

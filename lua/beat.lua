@@ -4,7 +4,7 @@
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  lease ms
   ARGV[4..] for each beat: id, spend seen, floor: either is an amount a unit (n t r c), or '' where
             nothing is told of it. A floor tells that the reservation was sent.
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     BEATEN   detail: for each beat its ending, '' where it was renewed
 ]]

@@ -3,7 +3,7 @@
   command that comes late takes nothing from a later epoch.
   KEYS[1]  state (hash)    KEYS[2..] what goes
   ARGV[1]  epoch   ARGV[2]  fence
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     DONE | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence

@@ -4,7 +4,7 @@
   KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4]  lease ms
   ARGV[5..8] more, by unit (n t r c)      ARGV[9..] envelopes, one a line
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     EXTENDED | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     DENIED   detail: line limit committed reserved of every line without room
     GONE     detail: finalized | released | reaped | unknown

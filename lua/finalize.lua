@@ -6,9 +6,9 @@
   KEYS[7..] its counters (hash), in its lines' order
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id   ARGV[4..7]  actual, by unit (n t r c)
   ARGV[8]  event (JSON)    ARGV[9..] envelopes, then ends of the labels in ms, one a line each
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     ALREADY_FINALIZED | UNKNOWN | CORRUPT | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
-    FINALIZED | LATE_FINALIZE   detail: amount and overrun of each line, as texts
+    FINALIZED | LATE_FINALIZE   detail: amount and overrun of each line
     KEYS     detail: the reservation's lines; send again with their counters
 ]]
 -- include fence
@@ -76,7 +76,8 @@ if isOpen then
 else
   redis.call('HSET', KEYS[6], 'late', '1')
 end
+local told = table.concat(detail, ' ')
 redis.call('XADD', KEYS[4], '*', 'kind', isOpen and 'base' or 'late', 'event', ARGV[8],
-  'lines', hold[5], 'booked', table.concat(detail, ' '),
+  'lines', hold[5], 'booked', told,
   'seq', digits(seq), 'epoch', digits(epoch), 'at', digits(now))
-return reply(isOpen and 'FINALIZED' or 'LATE_FINALIZE', detail, balances(n))
+return reply(isOpen and 'FINALIZED' or 'LATE_FINALIZE', told, balances(n))

@@ -3,7 +3,7 @@
   that several reapers do not all fight for the same head.
   KEYS[1]  state (hash)   KEYS[2]  leases (zset)
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  how many   ARGV[4]  a random number
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     OVERDUE   detail: ids
 ]]
 -- include fence

@@ -7,7 +7,7 @@
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  m
   ARGV[4..] ends of the labels in ms, one a counter; then for each reservation its id and,
             as text, the numbers of its counters in its lines' order
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     SWEPT    detail: for each id {GONE}, {NOT_DUE}, or
              {REAPED, reclaimed by unit as text, amount and overrun of each line as text, stub};

@@ -4,7 +4,7 @@
   KEYS[4]  reservation (hash) KEYS[5..] its counters (hash), in its lines' order
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  id
   ARGV[4..] envelopes, then ends of the labels in ms, one a line each
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     RELEASED | ALREADY_RELEASED | ALREADY_FINALIZED | ALREADY_REAPED | VOIDED_AHEAD
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     KEYS     detail: the reservation's lines; send again with their counters

@@ -6,7 +6,7 @@
   ARGV[1]  epoch     ARGV[2]  fence        ARGV[3]  id        ARGV[4]  owner
   ARGV[5]  lease ms  ARGV[6]  stub         ARGV[7]  lines     ARGV[8]  unit letters
   ARGV[9..] amounts, then limits as version:limit:mode, then envelopes, one a line each
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     RESERVED | ALREADY_RESERVED | CONFLICT | VOIDED | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     BUDGET_EXCEEDED   detail: line limit committed reserved of every line without room
 ]]

@@ -10,7 +10,7 @@
             ARGV[15..18] seen   ARGV[19..] amounts held, limits as version:limit:mode, envelopes
   counters: ARGV[4] committed   ARGV[5] overrun   ARGV[6] adjusted (signed)   ARGV[7] unit letter
             ARGV[8] end of the label in ms   ARGV[9] envelope
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     RESTORED | EXISTS | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence

@@ -3,7 +3,7 @@
   KEYS[1]  state (hash)   KEYS[2]  limits (hash)
   ARGV[1]  epoch   ARGV[2]  fence
   ARGV[3..] envelopes, then limits as version:limit:mode, one each
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
     SET      detail: the numbers of those whose version is stale
 ]]

@@ -2,7 +2,7 @@
 --[[ state: epoch, seq, time, whether admission is open, and how many reservations are open.
   KEYS[1]  state (hash)   KEYS[2]  leases (zset)
   ARGV[1]  epoch   ARGV[2]  fence
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     STATE   detail: {1 where admission is open else 0, open reservations}
 ]]
 -- include fence

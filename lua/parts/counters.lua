@@ -22,7 +22,8 @@ local function text(counter)
   return counter or '0'
 end
 
--- Flat: committed, reserved, overrun, limit of each counter, all as texts.
+-- Flat: committed, reserved, overrun, limit of each counter, all as texts without a space: amounts
+-- move by HINCRBY, limits are matched before they are kept.
 local function balances(n)
   local list = {}
   for i = 1, n do

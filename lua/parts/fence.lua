@@ -31,8 +31,14 @@ local seq = tonumber(state[2]) or 0
 local open = state[3] == '1'
 local last = tonumber(state[4]) or 0
 
+-- One text, because that is made and read faster than a list: answer, seq, epoch, now and last, each
+-- with a space behind it, the balances parted by spaces, a line end, and the detail as it is. None
+-- but the detail has a space or a line end in it. A detail that is a list goes beside the text.
 local function reply(answer, detail, balances)
-  return { answer, seq, epoch, now, detail or '', balances or {}, last }
+  local words = string.format('%s %.0f %.0f %.0f %.0f ', answer, seq, epoch, now, last)
+  local counts = table.concat(balances or {}, ' ')
+  if type(detail) == 'table' then return { table.concat({ words, counts }), detail } end
+  return table.concat({ words, counts, '\n', detail or '' })
 end
 
 -- One mutation more, and the caller's last one. Others may have passed the seq that a lost mutation

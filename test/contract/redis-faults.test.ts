@@ -11,7 +11,7 @@ import { RedisUnavailable } from '#src/drivers/redis-errors.js';
 import { LedgerUnavailable } from '#src/stores/ledger/ledger.js';
 import { createRedisLedger } from '#src/stores/ledger/redis-ledger.js';
 import { type Server, startRedis } from '../support/programs.js';
-import { openRedisSubject, type RedisSubject } from './redis-subject.js';
+import { answerOf, openRedisSubject, type RedisSubject } from './redis-subject.js';
 import {
   amounts,
   counters,
@@ -102,10 +102,7 @@ describe('a Redis that forgets its scripts', () => {
     const call = { script: scripts.state, keys: [state, leases], args: ['1', '0 0 gx'] };
     await redis.command('script', 'flush');
     const replies = await redis.pipeline([call, ['echo', 'between'], call]);
-    assert.deepEqual(
-      replies.map((reply) => (Array.isArray(reply) ? reply[0] : reply)),
-      ['STATE', 'between', 'STATE'],
-    );
+    assert.deepEqual(replies.map(answerOf), ['STATE', 'between', 'STATE']);
   });
 });
 

@@ -32,6 +32,12 @@ export interface RedisSubjectOptions {
   commandTimeoutMs?: number;
 }
 
+/** The answer alone: a script's first word. */
+export function answerOf(reply: unknown): string {
+  const text = Array.isArray(reply) ? reply[0] : reply;
+  return String(text).split(' ', 1)[0]!;
+}
+
 export const TEST_TIMEOUT_MS = 2_000;
 
 export async function openRedisSubject(options: RedisSubjectOptions): Promise<RedisSubject> {

@@ -5,6 +5,7 @@
 
 import { Violation } from '../model/auditor.js';
 import { type Books, copyBooks, newBooks } from '../model/books.js';
+import { readAnswer } from './answers.js';
 import type { Asked, ReadCommand } from './commands.js';
 import type { Dump } from './dump.js';
 import { differences, expectedAnswer, isExcused, type Spoken, wrongIn } from './expected.js';
@@ -82,21 +83,13 @@ export class WireAuditor {
     if (!isVerb) return;
     if (reply === undefined) return void this.#unanswered.push({ connection, asked });
     // An error is no answer of the ledger; had it moved anything, a seq would be missing.
-    if (!Array.isArray(reply)) {
+    if (typeof reply !== 'string' && !Array.isArray(reply)) {
       const { error } = reply as { error: string };
       const name = `${asked.script}: ${error.slice(0, 160)}`;
       this.errors.set(name, (this.errors.get(name) ?? 0) + 1);
       return;
     }
-    const [answer, seq, epoch, timeMs, detail, balances, last] = reply as [
-      string,
-      number,
-      number,
-      number,
-      unknown,
-      unknown[],
-      number,
-    ];
+    const { answer, seq, epoch, timeMs, detail, balances, last } = readAnswer(reply);
     this.#count(asked, answer, detail);
     this.#note(asked, answer, epoch, seq, detail);
     if (asked.script === 'admission') {

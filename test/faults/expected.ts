@@ -111,7 +111,7 @@ function detailOf(
     case 'FINALIZED':
     case 'LATE_FINALIZE':
     case 'ADJUSTED':
-      return booked(told.event as EventLines);
+      return booked(told.event as EventLines).join(' ');
     case 'GONE':
       return told.ending;
     case 'BUDGET_EXCEEDED':

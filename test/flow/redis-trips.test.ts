@@ -42,7 +42,8 @@ beforeAll(async () => {
     told({ command, reply }) {
       const script = read(command)?.script ?? '';
       // Not that Redis has to be told the script first.
-      if (OF_CALLS.has(script) && Array.isArray(reply)) answered.push(script);
+      const isError = typeof reply === 'object' && !Array.isArray(reply);
+      if (OF_CALLS.has(script) && !isError) answered.push(script);
     },
     async delivered(command) {
       // What it has not answered yet it only asks for the text of.

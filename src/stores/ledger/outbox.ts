@@ -63,10 +63,7 @@ function eventOf(flat: readonly string[]): UsageEvent {
   const told: Told = fields.has('event')
     ? parseOwnJson<Told>(field('event'))
     : { id: field('id'), stub: parseOwnJson<Stub>(field('stub')) };
-  const lines: BookedLine[] = bookedLines(
-    readLinesText(field('lines')),
-    field('booked').split(' '),
-  );
+  const lines: BookedLine[] = bookedLines(readLinesText(field('lines')), field('booked'));
   const kind = (fields.get('kind') ?? told.kind ?? 'base') as EventKind;
   const [seq, epoch, atMs] = [field('seq'), field('epoch'), field('at')].map(Number);
   return { ...told, kind, lines, seq: seq!, epoch: epoch!, atMs: atMs! };

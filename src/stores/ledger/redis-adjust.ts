@@ -31,7 +31,7 @@ export async function adjust(parts: RedisParts, request: AdjustRequest): Promise
   const raw = await wire.send('adjust', names, [...head, ...amounts, ...envelopes, ...ends]);
   const reply: AdjustReply = replyOf(raw, lines);
   if (raw.answer !== 'ADJUSTED') return reply;
-  const booked = bookedLines(lines, raw.detail as string[]);
+  const booked = bookedLines(lines, raw.detail as string);
   return { ...reply, event: { ...event, lines: booked, ...stamp(raw) } };
 }
 

@@ -17,6 +17,7 @@ import {
   readLinesText,
 } from './redis-lines.js';
 import { type Raw, replyOf, toLedgerUnavailable } from './redis-wire.js';
+import { Words } from './redis-words.js';
 
 /** Answers after which an id needs no keys of counters any more. */
 const OVER = new Set(['FINALIZED', 'LATE_FINALIZE', 'ALREADY_FINALIZED', 'UNKNOWN', 'RELEASED']);
@@ -40,7 +41,7 @@ export async function finalize(
   const reply: FinalizeReply = { ...replyOf(raw, pins.lines), custodian: 'none' };
   if (raw.answer !== 'FINALIZED' && raw.answer !== 'LATE_FINALIZE') return reply;
   const kind = raw.answer === 'FINALIZED' ? 'base' : 'late';
-  const lines = bookedLines(pins.lines, raw.detail as string[]);
+  const lines = bookedLines(pins.lines, raw.detail as string);
   return { ...reply, custodian: 'outbox', event: { ...event, kind, lines, ...stamp(raw) } };
 }
 
@@ -113,7 +114,7 @@ function resultOf(
   if (answer !== 'REAPED') return { id, answer: answer as 'GONE' | 'NOT_DUE' };
   const result = { id, answer, reclaimed: readAmounts(reclaimed) as Amounts } as const;
   if (!stub) return result;
-  const lines = bookedLines(pins.lines, booked ? booked.split(' ') : []);
+  const lines = bookedLines(pins.lines, booked ?? '');
   const event: UsageEvent = {
     ...{ id, kind: 'base', lines, stub: parseOwnJson<Stub>(stub) },
     ...stamp(raw),
@@ -129,10 +130,14 @@ export function stamp({
   return { seq, epoch, atMs };
 }
 
-/** Amount and overrun of each line, as texts, in turn. */
-export function bookedLines(lines: readonly LineKey[], booked: readonly string[]): BookedLine[] {
-  return lines.map(({ envelope, label, unit }, i) => ({
-    ...{ e: envelope, l: label, u: unit },
-    ...{ a: Number(booked[2 * i]), o: Number(booked[2 * i + 1]) },
-  }));
+/** Amount and overrun of each line, as words in turn. */
+export function bookedLines(lines: readonly LineKey[], booked: string): BookedLine[] {
+  const words = new Words(booked);
+  const told = new Array<BookedLine>(lines.length);
+  for (let i = 0; i < lines.length; i++) {
+    const { envelope: e, label: l, unit: u } = lines[i]!;
+    const a = words.number();
+    told[i] = { e, l, u, a, o: words.number() };
+  }
+  return told;
 }

@@ -3,10 +3,14 @@
 // What was forgotten or never known comes back from the script itself (its answer KEYS).
 
 import { type Amounts, NOTHING, UNITS, type Unit } from '../../core/amount.js';
+import { assert } from '../../core/assert.js';
 import type { Balance, Mode } from '../../core/envelope.js';
 import { parseOwnJson } from '../../core/json.js';
 import { labelEndsBeforeMs } from '../../rules/budget/label-end.js';
 import type { LedgerKeys } from './keys.js';
+import { Words } from './redis-words.js';
+
+const [DIGIT_MIN, COLON, WARN] = [0x30, 0x3a, 0x77];
 
 export interface LineKey {
   envelope: string;
@@ -120,18 +124,29 @@ export function readAmounts(text: string | null | undefined): Amounts {
   return { nano_usd, tokens, requests, concurrency };
 }
 
-/** Balances come flat, four texts a line. */
-export function readBalances(lines: readonly LineKey[], flat: readonly unknown[]): Balance[] {
-  if (flat.length !== 4 * lines.length) return [];
+/** Balances come flat, four words a line; none where the text is empty. Throws at anything else. */
+export function readBalances(lines: readonly LineKey[], text: string): Balance[] {
+  if (text === '') return [];
   const balances = new Array<Balance>(lines.length);
+  const words = new Words(text);
   for (let i = 0; i < lines.length; i++) {
     const { envelope, label, unit } = lines[i]!;
-    const { limit, mode } = readLimitText(flat[4 * i + 3] as string);
-    const committed = Number(flat[4 * i]);
-    const reserved = Number(flat[4 * i + 1]);
-    const overrun = Number(flat[4 * i + 2]);
+    const committed = words.number();
+    const reserved = words.number();
+    const overrun = words.number();
+    let limit: number | null = null;
+    let mode: Mode = 'block';
+    // A limit that nobody has told is an empty word.
+    if (words.peek() >= DIGIT_MIN) {
+      words.number();
+      if (words.peek() === COLON) words.at += 1;
+      else limit = words.number();
+      if (words.peek() === WARN) mode = 'warn';
+      words.at += 2;
+    } else words.at += 1;
     balances[i] = { envelope, label, unit, limit, mode, committed, reserved, overrun };
   }
+  assert(words.at === text.length + 1, 'balances of a reply cannot be read');
   return balances;
 }
 

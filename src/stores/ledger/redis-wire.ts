@@ -3,6 +3,7 @@
 // and that of its own last mutation, so that a ledger which has lost writes is found out by the
 // next script, also where others have written past what was lost.
 
+import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
 import { randomBase62 } from '../../core/id.js';
 import type { Redis, SendOptions } from '../../drivers/redis.js';
@@ -10,14 +11,16 @@ import { RedisUnavailable } from '../../drivers/redis-errors.js';
 import type { ScriptName, Scripts } from '../../drivers/scripts.js';
 import { type AnyVerb, LedgerUnavailable, type Reply } from './ledger.js';
 import { type LineKey, readBalances } from './redis-lines.js';
+import { Words } from './redis-words.js';
 
 export interface Raw {
   answer: string;
   seq: number;
   epoch: number;
   timeMs: number;
+  /** A text, or a list where the script makes one. */
   detail: unknown;
-  balances: readonly unknown[];
+  balances: string;
   /** The seq of the last mutation of this gateway that the ledger knows of. */
   last: number;
 }
@@ -91,14 +94,14 @@ export class RedisWire {
     const fenced = [`${this.#epoch}`, fence, ...args];
     const script = this.#scripts[name];
     const reply = await this.redis.run(script, keys, fenced, options).catch(toLedgerUnavailable);
-    const [answer, seq, epoch, timeMs, detail, balances, last] = reply as RawReply;
-    this.#toldMs = timeMs;
+    const raw = readReply(reply);
+    this.#toldMs = raw.timeMs;
     this.#toldAtMs = this.#clock.elapsedMs();
-    if (epoch === this.#epoch) {
-      this.#seqSeen = Math.max(this.#seqSeen, seq);
-      this.#own = Math.max(this.#own, last);
+    if (raw.epoch === this.#epoch) {
+      this.#seqSeen = Math.max(this.#seqSeen, raw.seq);
+      this.#own = Math.max(this.#own, raw.last);
     }
-    return { answer, seq, epoch, timeMs, detail, balances, last };
+    return raw;
   }
 
   /** The reply to a request that is not worth a round trip. */
@@ -108,7 +111,21 @@ export class RedisWire {
   }
 }
 
-type RawReply = [string, number, number, number, unknown, unknown[], number];
+/** Reads what `reply` of lua/parts/fence.lua has made. */
+export function readReply(reply: unknown): Raw {
+  const list = Array.isArray(reply) ? (reply as [string, unknown]) : undefined;
+  const words = new Words(list ? list[0] : (reply as string));
+  const answer = words.word();
+  const seq = words.number();
+  const epoch = words.number();
+  const timeMs = words.number();
+  const last = words.number();
+  const { text, at } = words;
+  const end = list ? text.length : text.indexOf('\n', at);
+  assert(last >= 0 && end >= at, 'a reply of the ledger cannot be read');
+  const detail = list ? list[1] : text.slice(end + 1);
+  return { answer, seq, epoch, timeMs, detail, balances: text.slice(at, end), last };
+}
 
 export function replyOf<A extends string>(raw: Raw, lines: readonly LineKey[]): Reply<A> {
   const { answer, seq, epoch, timeMs, balances } = raw;

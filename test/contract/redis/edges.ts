@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import type { Balance } from '#src/core/envelope.js';
 import { LedgerUnavailable } from '#src/stores/ledger/ledger.js';
+import { readReply } from '#src/stores/ledger/redis-wire.js';
 import { correction } from '../guarantees/adjust.js';
-import type { RedisGuarantee } from '../redis-subject.js';
+import { answerOf, type RedisGuarantee } from '../redis-subject.js';
 import {
   amounts,
   counters,
@@ -371,8 +372,7 @@ export const EDGES: readonly RedisGuarantee[] = [
         ['4', 'STALE_EPOCH'],
         ['6', 'LEDGER_LOST'],
       ] as const) {
-        const reply = (await redis.run(scripts.clear, names, [epoch, '0 0 gx'])) as string[];
-        assert.equal(reply[0], answer);
+        assert.equal(answerOf(await redis.run(scripts.clear, names, [epoch, '0 0 gx'])), answer);
       }
       assert.equal((await counters(ledger, a)).reserved, 100);
     },
@@ -385,7 +385,7 @@ export const EDGES: readonly RedisGuarantee[] = [
       const id = await hold(ledger, [line(a)]);
       const { state } = ledger.keys;
       const admit = async (how: string) =>
-        ((await redis.run(scripts.admission, [state], ['1', '0 0 gx', how, '2'])) as string[])[0];
+        answerOf(await redis.run(scripts.admission, [state], ['1', '0 0 gx', how, '2']));
       assert.equal(await admit('begin'), 'DONE');
       const totals = {
         envelope: a,
@@ -412,9 +412,7 @@ export const EDGES: readonly RedisGuarantee[] = [
     async check({ ledger, redis, scripts }) {
       const { state, leases } = ledger.keys;
       const lastOf = async (epoch: string, caller: string) =>
-        (
-          (await redis.run(scripts.state, [state, leases], [epoch, `0 0 ${caller}`])) as number[]
-        )[6];
+        readReply(await redis.run(scripts.state, [state, leases], [epoch, `0 0 ${caller}`])).last;
       const fields = async () => ((await redis.command('hkeys', state)) as string[]).sort();
       await hold(ledger, [line(newEnvelope())]);
       const { seq } = await ledger.state();
@@ -428,12 +426,9 @@ export const EDGES: readonly RedisGuarantee[] = [
       await ledger.openAdmission(2);
       await hold(ledger, [line(newEnvelope())]);
       await redis.command('hdel', state, 'epoch');
-      const nobody = (await redis.run(
-        scripts.set_limit,
-        [state, ledger.keys.limits],
-        ['0', '0 0 gx'],
-      )) as string[];
-      assert.equal(nobody[0], 'LEDGER_LOST', 'also to who knows of no epoch');
+      const { limits } = ledger.keys;
+      const nobody = await redis.run(scripts.set_limit, [state, limits], ['0', '0 0 gx']);
+      assert.equal(answerOf(nobody), 'LEDGER_LOST', 'also to who knows of no epoch');
       await redis.command('del', leases);
     },
   },
@@ -617,7 +612,7 @@ export const EDGES: readonly RedisGuarantee[] = [
       await pass(startMs < 800 ? 800 - startMs : 0);
       for (let i = 0; i < 20; i += 1) {
         const [before, reply, after] = await redis.pipeline([['time'], call, ['time']]);
-        const timeMs = Number((reply as unknown[])[3]);
+        const { timeMs } = readReply(reply);
         assert.ok(timeMs * 1000 <= microsOf(after), 'it has begun');
         assert.ok(timeMs * 1000 + 1000 > microsOf(before), 'it has not ended');
       }

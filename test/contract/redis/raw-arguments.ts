@@ -5,7 +5,7 @@ import type { Redis } from '#src/drivers/redis.js';
 import type { Script } from '#src/drivers/scripts.js';
 import { correction } from '../guarantees/adjust.js';
 import { dump } from '../redis-only.js';
-import type { RedisGuarantee } from '../redis-subject.js';
+import { answerOf, type RedisGuarantee } from '../redis-subject.js';
 import {
   amounts,
   ending,
@@ -94,8 +94,12 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
             if (bad === '' && arg.includes(':') && !arg.startsWith(`${MARK}:`)) continue;
             if (bad === '-0' && isSigned(script, args, i)) continue;
             const before = await dump(redis, ledger);
-            const reply = (await redis.run(script, keys, told)) as unknown[];
-            assert.equal(reply[0], 'INVALID_INPUT', `${script.name} ${i}: ${arg} -> '${bad}'`);
+            const reply = await redis.run(script, keys, told);
+            assert.equal(
+              answerOf(reply),
+              'INVALID_INPUT',
+              `${script.name} ${i}: ${arg} -> '${bad}'`,
+            );
             assert.deepEqual(await dump(redis, ledger), before);
             tried += 1;
           }
@@ -107,8 +111,8 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
           const fences = [bad, `${bad} 0 gx`, `0 ${bad} gx`, `0 0 ${bad}`, '0 0 seq'];
           const fenced = fences.map((fence) => args.with(0, '2').with(1, fence));
           for (const told of [args.with(0, bad), ...fenced]) {
-            const reply = (await redis.run(script, keys, told)) as unknown[];
-            assert.equal(reply[0], 'INVALID_INPUT', `${script.name}: '${bad}'`);
+            const reply = await redis.run(script, keys, told);
+            assert.equal(answerOf(reply), 'INVALID_INPUT', `${script.name}: '${bad}'`);
           }
         }
       }
@@ -149,15 +153,15 @@ export const RAW_ARGUMENTS: readonly RedisGuarantee[] = [
         const others = isCounters ? [] : units;
         for (const told of [args.slice(0, -1), [...args, '0'], ...others]) {
           const before = await dump(redis, ledger);
-          const reply = (await redis.run(script, keys, inEpoch2(told))) as unknown[];
-          assert.equal(reply[0], 'INVALID_INPUT', script.name);
+          const reply = await redis.run(script, keys, inEpoch2(told));
+          assert.equal(answerOf(reply), 'INVALID_INPUT', script.name);
           assert.deepEqual(await dump(redis, ledger), before);
         }
         if (script.name === 'restore' && isCounters) {
           const before = await dump(redis, ledger);
           const more = [...keys, ledger.keys.counter(a, 'ever')];
-          const reply = (await redis.run(script, more, inEpoch2(args))) as unknown[];
-          assert.equal(reply[0], 'INVALID_INPUT');
+          const reply = await redis.run(script, more, inEpoch2(args));
+          assert.equal(answerOf(reply), 'INVALID_INPUT');
           assert.deepEqual(await dump(redis, ledger), before);
         }
       }

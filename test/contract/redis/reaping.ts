@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { correction } from '../guarantees/adjust.js';
-import type { RedisGuarantee } from '../redis-subject.js';
+import { answerOf, type RedisGuarantee } from '../redis-subject.js';
 import {
   counters,
   ending,
@@ -27,7 +27,7 @@ export const REAPING: readonly RedisGuarantee[] = [
       const keys = [state, leases, outbox, labels, ledger.keys.reservation(newId())];
       const tell = async (count: string, rest: readonly string[]) => {
         const told = ['1', '0 0 gx', count, ...rest];
-        return ((await redis.run(scripts.reap, keys, told)) as string[])[0];
+        return answerOf(await redis.run(scripts.reap, keys, told));
       };
       for (const bad of ['', 'nan', '-1', '1.5', '01']) {
         assert.equal(await tell(bad, [newId(), '']), 'INVALID_INPUT', bad);
