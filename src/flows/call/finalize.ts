@@ -42,7 +42,7 @@ export function finalize(passage: Passage, ended: Ended): Settlement | Promise<S
     passage.settlement = settled(passage, reading, actual, now.finalize({ id, actual, event }));
     return passage.settlement;
   }
-  return bookLater(passage, { id, actual, event }, reading);
+  return bookLater(passage, { id, actual, event, stub: admission.stub }, reading);
 }
 
 async function bookLater(

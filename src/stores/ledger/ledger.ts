@@ -99,6 +99,8 @@ export interface FinalizeRequest {
   actual: Amounts;
   /** The event without lines, seq, epoch and time, which the ledger adds. */
   event: Omit<UsageEvent, 'lines' | 'seq' | 'epoch' | 'atMs' | 'kind'>;
+  /** JSON of the event's stub, of an event that is only id, stub and reading. */
+  stub?: string;
 }
 
 export interface FinalizeReply

@@ -3,7 +3,6 @@
 // so a second reader after a lost lease does no harm, and there is no pending list to recover.
 
 import { parseOwnJson } from '../../core/json.js';
-import type { BookedLine } from '../../core/line.js';
 import type { EventKind, Stub, UsageEvent } from '../../core/usage-event.js';
 import type { Redis } from '../../drivers/redis.js';
 import type { LedgerKeys } from './keys.js';
@@ -57,14 +56,20 @@ type Told = Omit<UsageEvent, 'lines' | 'seq' | 'epoch' | 'atMs' | 'kind'> & { ki
 
 // A finalize and an adjust bring the event; a reap has only the stub that reserve left.
 function eventOf(flat: readonly string[]): UsageEvent {
-  const fields = new Map<string, string>();
-  for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i]!, flat[i + 1]!);
-  const field = (name: string): string => fields.get(name) ?? '';
-  const told: Told = fields.has('event')
-    ? parseOwnJson<Told>(field('event'))
-    : { id: field('id'), stub: parseOwnJson<Stub>(field('stub')) };
-  const lines: BookedLine[] = bookedLines(readLinesText(field('lines')), field('booked'));
-  const kind = (fields.get('kind') ?? told.kind ?? 'base') as EventKind;
-  const [seq, epoch, atMs] = [field('seq'), field('epoch'), field('at')].map(Number);
-  return { ...told, kind, lines, seq: seq!, epoch: epoch!, atMs: atMs! };
+  const told: Told =
+    field(flat, 'event') !== ''
+      ? parseOwnJson<Told>(field(flat, 'event'))
+      : { id: field(flat, 'id'), stub: parseOwnJson<Stub>(field(flat, 'stub')) };
+  const lines = bookedLines(readLinesText(field(flat, 'lines')), field(flat, 'booked'));
+  const kind = (field(flat, 'kind') || told.kind || 'base') as EventKind;
+  const seq = Number(field(flat, 'seq'));
+  const epoch = Number(field(flat, 'epoch'));
+  const atMs = Number(field(flat, 'at'));
+  return { ...told, kind, lines, seq, epoch, atMs };
+}
+
+// Of seven names and values in turn; a table of them would cost more than looking.
+function field(flat: readonly string[], name: string): string {
+  for (let i = 0; i + 1 < flat.length; i += 2) if (flat[i] === name) return flat[i + 1]!;
+  return '';
 }

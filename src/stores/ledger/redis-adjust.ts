@@ -22,10 +22,11 @@ export async function adjust(parts: RedisParts, request: AdjustRequest): Promise
   const { wire, keys } = parts;
   if (!isAdjustRequest(request)) return wire.invalid() as AdjustReply;
   const { id, lines, event } = request;
-  const { counters, envelopes, ends, units } = pin(keys, lines);
+  const pins = pin(keys, lines);
+  const { counters, envelopes, ends, units } = pins;
   const { state, limits, outbox, labels } = keys;
   const names = [state, limits, outbox, labels, keys.adjust(id), ...counters];
-  const head = [id, JSON.stringify(event), linesText(lines), units];
+  const head = [id, JSON.stringify(event), linesText(pins, lines), units];
   // -0 is an amount to JavaScript only.
   const amounts = lines.map(({ amount }) => `${amount + 0}`);
   const raw = await wire.send('adjust', names, [...head, ...amounts, ...envelopes, ...ends]);
@@ -79,7 +80,7 @@ async function restoreHold(
   const pins = pin(keys, lines);
   const { state, limits, leases, labels } = keys;
   const names = [state, limits, leases, labels, keys.reservation(id), ...pins.counters];
-  const head = [id, owner, phase, `${leaseEndsAtMs}`, stub, linesText(lines), pins.units];
+  const head = [id, owner, phase, `${leaseEndsAtMs}`, stub, linesText(pins, lines), pins.units];
   const amounts = lines.map(({ amount }) => `${amount}`);
   const per = [...amounts, ...lines.map(limitText), ...pins.envelopes];
   const args = ['hold', ...head, ...amountArgs(floor), ...amountArgs(seen), ...per];

@@ -4,10 +4,11 @@
 import type { Amounts } from '../../core/amount.js';
 import { parseOwnJson } from '../../core/json.js';
 import type { BookedLine } from '../../core/line.js';
+import { readingText } from '../../core/reading-text.js';
 import type { Stub, UsageEvent } from '../../core/usage-event.js';
 import { areReapIds, isFinalizeRequest, isName } from './check-request.js';
 import type { FinalizeReply, FinalizeRequest, ReapReply, ReleaseReply } from './ledger.js';
-import { type RedisParts, withLines } from './redis-hold.js';
+import { learnLines, type RedisParts, withLines } from './redis-hold.js';
 import {
   amountArgs,
   type LineKey,
@@ -16,7 +17,7 @@ import {
   readAmounts,
   readLinesText,
 } from './redis-lines.js';
-import { type Raw, replyOf, toLedgerUnavailable } from './redis-wire.js';
+import { FENCE, type Raw, replyOf, toLedgerUnavailable } from './redis-wire.js';
 import { Words } from './redis-words.js';
 
 /** Answers after which an id needs no keys of counters any more. */
@@ -26,23 +27,42 @@ export async function finalize(
   parts: RedisParts,
   request: FinalizeRequest,
 ): Promise<FinalizeReply> {
-  const { wire, keys, pinned } = parts;
+  const { wire, pinned } = parts;
   if (!isFinalizeRequest(request)) {
     return { ...(wire.invalid() as FinalizeReply), custodian: 'none' };
   }
-  const { id, actual, event } = request;
-  const { state, limits, leases, outbox, labels } = keys;
-  const head = [id, ...amountArgs(actual), JSON.stringify(event)];
-  const { raw, pins } = await withLines(parts, id, ({ counters, envelopes, ends }) => {
-    const names = [state, limits, leases, outbox, labels, keys.reservation(id), ...counters];
-    return wire.send('finalize', names, [...head, ...envelopes, ...ends]);
-  });
+  const { id, event } = request;
+  const text = eventText(request);
+  let pins = pinned.get(id);
+  let raw = await book(parts, request, text, pins);
+  if (raw.answer === 'KEYS') {
+    pins = learnLines(parts, id, raw);
+    raw = await book(parts, request, text, pins);
+  }
   if (OVER.has(raw.answer)) pinned.delete(id);
   const reply: FinalizeReply = { ...replyOf(raw, pins.lines), custodian: 'none' };
   if (raw.answer !== 'FINALIZED' && raw.answer !== 'LATE_FINALIZE') return reply;
   const kind = raw.answer === 'FINALIZED' ? 'base' : 'late';
   const lines = bookedLines(pins.lines, raw.detail as string);
   return { ...reply, custodian: 'outbox', event: { ...event, kind, lines, ...stamp(raw) } };
+}
+
+function book(
+  { wire, keys }: RedisParts,
+  { id, actual }: FinalizeRequest,
+  event: string,
+  { counters, envelopes, ends }: Pinned,
+): Promise<Raw> {
+  const { state, limits, leases, outbox, labels } = keys;
+  const names = [state, limits, leases, outbox, labels, keys.reservation(id), ...counters];
+  const args = [...FENCE, id, ...amountArgs(actual), event, ...envelopes, ...ends];
+  return wire.sendFenced('finalize', names, args);
+}
+
+function eventText({ event, stub }: FinalizeRequest): string {
+  const { id, reading } = event;
+  if (stub === undefined || !reading) return JSON.stringify(event);
+  return `{"id":"${id}","stub":${stub},"reading":${readingText(reading)}}`;
 }
 
 export async function release(parts: RedisParts, id: string): Promise<ReleaseReply> {

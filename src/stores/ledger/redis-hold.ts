@@ -18,14 +18,14 @@ import type {
 import {
   amountArgs,
   amountsText,
-  limitText,
   linesText,
   type Pinned,
   type PinnedLines,
   pin,
+  pushLimits,
   readLinesText,
 } from './redis-lines.js';
-import { isUnknown, type Raw, type RedisWire, replyOf } from './redis-wire.js';
+import { FENCE, isUnknown, type Raw, type RedisWire, replyOf } from './redis-wire.js';
 
 export interface RedisParts {
   redis: Redis;
@@ -39,7 +39,17 @@ export async function reserve(parts: RedisParts, request: ReserveRequest): Promi
   if (!isReserveRequest(request)) return wire.invalid() as ReserveReply;
   const { id, lines } = request;
   const pins = pin(keys, lines);
-  const raw = await askTwice(parts, request, pins);
+  const { state, limits, leases, labels } = keys;
+  const names = [state, limits, leases, labels, keys.reservation(id), ...pins.counters];
+  const args = reserveArgs(request, pins);
+  const askedAtMs = wire.elapsedMs();
+  let raw: Raw;
+  try {
+    raw = await wire.sendFenced('reserve', names, args);
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    raw = await askAgain(parts, { id, names, args, pins, askedAtMs });
+  }
   if (raw.answer === 'RESERVED' || raw.answer === 'ALREADY_RESERVED') pinned.set(id, pins);
   const reply: ReserveReply = replyOf(raw, lines);
   if (raw.answer !== 'BUDGET_EXCEEDED') return reply;
@@ -47,25 +57,30 @@ export async function reserve(parts: RedisParts, request: ReserveRequest): Promi
   return { ...reply, shortages: readShortages(raw.detail as string, pins, needs) };
 }
 
-async function askTwice(parts: RedisParts, request: ReserveRequest, pins: Pinned): Promise<Raw> {
-  const { wire, keys } = parts;
-  const { id, owner, lines, leaseMs, stub } = request;
-  const { state, limits, leases, labels } = keys;
-  const names = [state, limits, leases, labels, keys.reservation(id), ...pins.counters];
-  const head = [id, owner, `${leaseMs}`, stub, linesText(lines), pins.units];
-  const amounts = lines.map(({ amount }) => `${amount}`);
-  const args = [...head, ...amounts, ...lines.map(limitText), ...pins.envelopes];
-  const askedAtMs = wire.elapsedMs();
+function reserveArgs({ id, owner, lines, leaseMs, stub }: ReserveRequest, pins: Pinned): string[] {
+  const args = [...FENCE, id, owner, `${leaseMs}`, stub, linesText(pins, lines), pins.units];
+  for (const { amount } of lines) args.push(`${amount}`);
+  pushLimits(args, pins, lines);
+  args.push(...pins.envelopes);
+  return args;
+}
+
+interface AskedOnce {
+  id: string;
+  names: readonly string[];
+  args: string[];
+  pins: Pinned;
+  askedAtMs: number;
+}
+
+async function askAgain(parts: RedisParts, asked: AskedOnce): Promise<Raw> {
+  const { wire, redis } = parts;
+  const { id, names, args, pins } = asked;
+  // Our own loop may have been busy while the answer lay in the socket: let it be read first.
+  const tookMs = wire.elapsedMs() - asked.askedAtMs;
+  if (tookMs > 2 * redis.commandTimeoutMs) await new Promise(setImmediate);
   try {
-    return await wire.send('reserve', names, args);
-  } catch (error) {
-    if (!isUnknown(error)) throw error;
-    // Our own loop may have been busy while the answer lay in the socket: let it be read first.
-    const tookMs = wire.elapsedMs() - askedAtMs;
-    if (tookMs > 2 * parts.redis.commandTimeoutMs) await new Promise(setImmediate);
-  }
-  try {
-    const raw = await wire.send('reserve', names, args, { through: true });
+    const raw = await wire.sendFenced('reserve', names, args, { through: true });
     // It was the lost first try that reserved: to the caller this is its first answer.
     return raw.answer === 'ALREADY_RESERVED' ? { ...raw, answer: 'RESERVED' } : raw;
   } catch (error) {
@@ -126,16 +141,22 @@ export async function beat(parts: RedisParts, request: BeatRequest): Promise<Bea
 
 /** Sends with the lines remembered, and once more with those that the script tells. */
 export async function withLines(
-  { keys, pinned }: RedisParts,
+  parts: RedisParts,
   id: string,
   send: (pins: Pinned) => Promise<Raw>,
 ): Promise<{ raw: Raw; pins: Pinned }> {
-  const known = pinned.get(id);
+  const known = parts.pinned.get(id);
   const first = await send(known);
   if (first.answer !== 'KEYS') return { raw: first, pins: known };
-  const pins = pin(keys, readLinesText(first.detail as string));
-  pinned.set(id, pins);
+  const pins = learnLines(parts, id, first);
   return { raw: await send(pins), pins };
+}
+
+/** The lines that a script told with its answer KEYS. */
+export function learnLines({ keys, pinned }: RedisParts, id: string, { detail }: Raw): Pinned {
+  const pins = pin(keys, readLinesText(detail as string));
+  pinned.set(id, pins);
+  return pins;
 }
 
 // Four numbers a line without room: which line, its limit, committed and reserved.

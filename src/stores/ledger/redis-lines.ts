@@ -18,7 +18,7 @@ export interface LineKey {
   unit: Unit;
 }
 
-/** The lines of one reservation, in the forms in which scripts want them. */
+/** Lines without their amounts, in the forms in which scripts want them. */
 export interface Pinned {
   readonly lines: readonly LineKey[];
   readonly counters: readonly string[];
@@ -27,9 +27,15 @@ export interface Pinned {
   readonly ends: readonly string[];
   /** One letter a line. */
   readonly units: string;
+  /** Each line's JSON up to its amount. */
+  readonly words: readonly string[];
+  /** The limits told last, with their texts. */
+  readonly limits: (Limit & { text: string })[];
 }
 
-export const NO_LINES: Pinned = { lines: [], counters: [], envelopes: [], ends: [], units: '' };
+export const NO_LINES: Pinned = {
+  ...{ lines: [], counters: [], envelopes: [], ends: [], units: '', words: [], limits: [] },
+};
 
 const LETTERS: Readonly<Record<Unit, string>> = {
   nano_usd: 'n',
@@ -43,19 +49,51 @@ export function unitOf(letter: string | undefined): Unit {
   return UNIT_OF.get(letter ?? '') ?? 'nano_usd';
 }
 
+// Calls of one caller have the same lines but for the amounts, all through a period.
+const known = new Map<string, { keys: LedgerKeys; pins: Pinned }>();
+const KNOWN_MAX = 1000;
+
+/** What is the same for all reservations of these lines is one object for all of them. */
 export function pin(keys: LedgerKeys, lines: readonly LineKey[]): Pinned {
-  const counters = new Array<string>(lines.length);
-  const envelopes = new Array<string>(lines.length);
-  const ends = new Array<string>(lines.length);
-  let units = '';
-  for (let i = 0; i < lines.length; i++) {
-    const { envelope, label, unit } = lines[i]!;
-    counters[i] = keys.counter(envelope, label);
-    envelopes[i] = envelope;
-    ends[i] = endOf(label);
-    units += LETTERS[unit];
+  const [first] = lines;
+  if (!first) return NO_LINES;
+  const name = `${first.envelope}\n${lines[lines.length - 1]!.envelope}`;
+  const found = known.get(name);
+  if (found && found.keys === keys && areAlike(found.pins.lines, lines)) return found.pins;
+  const pins = pinAnew(keys, lines);
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(name, { keys, pins });
+  return pins;
+}
+
+function areAlike(left: readonly LineKey[], right: readonly LineKey[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) {
+    const [one, other] = [left[i]!, right[i]!];
+    if (one.envelope !== other.envelope || one.label !== other.label) return false;
+    if (one.unit !== other.unit) return false;
   }
-  return { lines, counters, envelopes, ends, units };
+  return true;
+}
+
+function pinAnew(keys: LedgerKeys, all: readonly LineKey[]): Pinned {
+  const lines = all.map(({ envelope, label, unit }) => ({ envelope, label, unit }));
+  const limits = lines.map(() => {
+    const none = { version: -1, limit: null, mode: 'block' } as const;
+    return { ...none, text: limitText(none) };
+  });
+  return {
+    lines,
+    counters: lines.map(({ envelope, label }) => keys.counter(envelope, label)),
+    envelopes: lines.map(({ envelope }) => envelope),
+    ends: lines.map(({ label }) => endOf(label)),
+    units: lines.map(({ unit }) => LETTERS[unit]).join(''),
+    words: lines.map(
+      ({ envelope, label, unit }) =>
+        `[${JSON.stringify(envelope)},${JSON.stringify(label)},"${LETTERS[unit]}",`,
+    ),
+    limits,
+  };
 }
 
 // Few labels are current at a time, and reading a date costs more than the rest of a verb.
@@ -73,10 +111,11 @@ function endOf(label: string): string {
 }
 
 /** The text by which two reserves of one id are told to be the same: lines and first amounts. */
-export function linesText(lines: readonly (LineKey & { amount?: number })[]): string {
-  return JSON.stringify(
-    lines.map(({ envelope, label, unit, amount }) => [envelope, label, LETTERS[unit], amount ?? 0]),
-  );
+export function linesText({ words }: Pinned, lines: readonly { amount: number }[]): string {
+  let text = '[';
+  for (let i = 0; i < lines.length; i++)
+    text += `${i > 0 ? ',' : ''}${words[i]}${lines[i]!.amount}]`;
+  return `${text}]`;
 }
 
 export function readLinesText(text: string): LineKey[] {
@@ -93,6 +132,19 @@ export interface Limit {
 
 export function limitText({ version, limit, mode }: Limit): string {
   return `${version}:${limit ?? ''}:${mode === 'block' ? 'b' : 'w'}`;
+}
+
+/** The texts of the lines' limits; most are those of the call before. */
+export function pushLimits(args: string[], { limits }: Pinned, lines: readonly Limit[]): void {
+  for (let i = 0; i < lines.length; i++) {
+    const { version, limit, mode } = lines[i]!;
+    let told = limits[i]!;
+    if (told.version !== version || told.limit !== limit || told.mode !== mode) {
+      told = { version, limit, mode, text: limitText({ version, limit, mode }) };
+      limits[i] = told;
+    }
+    args.push(told.text);
+  }
 }
 
 /** A limit nobody has told is none, in mode block. */

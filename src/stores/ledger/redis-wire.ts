@@ -25,6 +25,8 @@ export interface Raw {
   last: number;
 }
 
+/** Where `sendFenced` writes. */
+export const FENCE: readonly string[] = ['', ''];
 const NAME_LENGTH = 12;
 
 export class RedisWire {
@@ -84,16 +86,30 @@ export class RedisWire {
     }
   }
 
-  async send(
+  send(
     name: ScriptName,
     keys: readonly string[],
     args: readonly string[],
     options?: SendOptions,
   ): Promise<Raw> {
-    const fence = `${this.#seqSeen} ${this.#own} ${this.#name}`;
-    const fenced = [`${this.#epoch}`, fence, ...args];
-    const script = this.#scripts[name];
-    const reply = await this.redis.run(script, keys, fenced, options).catch(toLedgerUnavailable);
+    return this.sendFenced(name, keys, [...FENCE, ...args], options);
+  }
+
+  /** The same with places for the fence before the arguments, which are filled in. */
+  async sendFenced(
+    name: ScriptName,
+    keys: readonly string[],
+    args: string[],
+    options?: SendOptions,
+  ): Promise<Raw> {
+    args[0] = `${this.#epoch}`;
+    args[1] = `${this.#seqSeen} ${this.#own} ${this.#name}`;
+    let reply: unknown;
+    try {
+      reply = await this.redis.run(this.#scripts[name], keys, args, options);
+    } catch (error) {
+      toLedgerUnavailable(error);
+    }
     const raw = readReply(reply);
     this.#toldMs = raw.timeMs;
     this.#toldAtMs = this.#clock.elapsedMs();
