@@ -9,7 +9,7 @@
     new | left   was written anew, or is to be left as it is
     old          may have half a script in it
     writing      the same, and is being written anew
-    unknown      Redis does not tell its run or its log
+    unknown      Redis does not tell its run
 ]]
 local function told(section)
   local text = redis.pcall('INFO', section)
@@ -31,21 +31,17 @@ end
 if log ~= 'old' then return { log, run } end
 
 local facts = told('persistence')
-local function says(fact)
-  return string.find(facts, fact, 1, true) ~= nil
-end
-
-if says('aof_rewrite_in_progress:1') or says('aof_rewrite_scheduled:1') then
+if string.match(facts, 'aof_rewrite_in_progress:1')
+  or string.match(facts, 'aof_rewrite_scheduled:1') then
   return { 'writing', run }
 end
-if says('aof_enabled:0') then
+if string.match(facts, 'aof_enabled:0') then
   log = 'new'
 elseif ARGV[1] == 'left' then
   log = 'left'
-else
-  local times = string.match(facts, 'aof_rewrites:(%d+)')
-  if not times then return { 'unknown', run } end
-  if times ~= '0' and says('aof_last_bgrewrite_status:ok') then log = 'new' end
+elseif string.match(facts, 'aof_last_bgrewrite_status:ok')
+  and not string.match(facts, 'aof_rewrites:0') then
+  log = 'new'
 end
 if log ~= 'old' then redis.call('HSET', KEYS[1], 'log', log) end
 return { log, run }

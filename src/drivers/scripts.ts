@@ -23,6 +23,7 @@ export const SCRIPT_NAMES = [
   'sweep',
   'lease',
   'outlive',
+  'roll',
 ] as const;
 export type ScriptName = (typeof SCRIPT_NAMES)[number];
 

@@ -7,6 +7,7 @@ import { HISTORIES } from './redis/histories.js';
 import { LIFETIMES } from './redis/lifetimes.js';
 import { RAW_ARGUMENTS } from './redis/raw-arguments.js';
 import { REAPING } from './redis/reaping.js';
+import { STARTS } from './redis/starts.js';
 import { UNREADABLE } from './redis/unreadable.js';
 import { openRedisSubject } from './redis-subject.js';
 
@@ -17,6 +18,7 @@ const GROUPS = {
   edges: EDGES,
   'where reap ends': REAPING,
   'records that cannot be read': UNREADABLE,
+  'starts of Redis': STARTS,
   'beside the memory ledger': HISTORIES,
 };
 

@@ -12,6 +12,7 @@ import { HISTORIES } from '../contract/redis/histories.js';
 import { LIFETIMES } from '../contract/redis/lifetimes.js';
 import { RAW_ARGUMENTS } from '../contract/redis/raw-arguments.js';
 import { REAPING } from '../contract/redis/reaping.js';
+import { STARTS } from '../contract/redis/starts.js';
 import { UNREADABLE } from '../contract/redis/unreadable.js';
 import { REDIS_ONLY } from '../contract/redis-only.js';
 import { openRedisSubject, type RedisSubject } from '../contract/redis-subject.js';
@@ -54,6 +55,7 @@ export function allTrials(): Trial[] {
       ...EDGES,
       ...REAPING,
       ...UNREADABLE,
+      ...STARTS,
       ...HISTORIES,
     ],
   ];

@@ -87,7 +87,7 @@ function server(child: ChildProcess, port: number, url: string, gentle: NodeJS.S
   return { url, port, pid, stop: () => end(gentle, false), kill: () => end('SIGKILL', true) };
 }
 
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   const file = `/proc/${pid}/task/${pid}/children`;
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8').split(' ').filter(Boolean).map(Number);

@@ -25,6 +25,7 @@ export interface LosableLedger extends Ledger {
   witness(epoch: number, seq: number): void;
   beginEpoch(epoch: number): Promise<void>;
   outliveRestart(): Promise<void>;
+  answerRoll(): Promise<void>;
 }
 
 export interface RebuilderOptions {
@@ -96,6 +97,7 @@ export function createRebuilder(options: RebuilderOptions): Rebuilder {
     ledger.witness(mark.epoch, mark.seq);
     const state = await ledger.state();
     if (state.open) {
+      await ledger.answerRoll();
       answered = Math.max(answered, heldIn(state.epoch));
       return gateways.seen(owner, host, answered);
     }

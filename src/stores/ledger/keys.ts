@@ -11,6 +11,8 @@ export interface LedgerKeys {
   readonly fence: string;
   /** The last start of Redis, and whether its log was written anew since. */
   readonly start: string;
+  /** When each gateway was last heard of. */
+  readonly roll: string;
   reservation(id: string): string;
   counter(envelope: string, label: string): string;
   /** The other way round; undefined for a key that is no counter's. */
@@ -33,6 +35,7 @@ export function ledgerKeys(tag = 'main'): LedgerKeys {
     outbox: `${prefix}outbox`,
     fence: `${prefix}fence`,
     start: `${prefix}start`,
+    roll: `${prefix}roll`,
     reservation: (id) => `${prefix}r:${id}`,
     // A label has no bar in it, so the last one parts the two whatever the envelope's value is.
     counter: (envelope, label) => `${counters}${envelope}|${label}`,

@@ -16,6 +16,7 @@ import { beat, extend, type RedisParts, reserve } from './redis-hold.js';
 import { PinnedLines } from './redis-lines.js';
 import { createRedisLog } from './redis-log.js';
 import { balances, type CounterRow, counterPage, holds, overdue } from './redis-read.js';
+import { createRoll } from './redis-roll.js';
 import { RedisWire, toLedgerUnavailable } from './redis-wire.js';
 
 export interface RedisLedgerOptions {
@@ -42,6 +43,8 @@ export interface RedisLedger extends Ledger {
    * carried out at the next start. One that comes before finds the ledger lost.
    */
   outliveRestart(): Promise<void>;
+  /** Tells now and then that this gateway lives, and lets go of what is kept of those long gone. */
+  answerRoll(): Promise<void>;
   /** Every counter, page by page, from cursor '0' until it comes back as '0'. */
   counters(cursor: string): Promise<{ cursor: string; counters: CounterRow[] }>;
 }
@@ -55,6 +58,7 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
   const script = scripts.outlive;
   const outliveRestart = createRedisLog({ redis, script, keys, clock, log: options.log });
   const parts: RedisParts = { redis, wire, keys, pinned: new PinnedLines() };
+  const roll = createRoll(wire, keys, clock);
   return {
     kind: 'redis',
     keys,
@@ -87,6 +91,7 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
       await admit(parts, 'close', epoch);
     },
     outliveRestart,
+    answerRoll: () => roll.here(),
     async counters(cursor) {
       const page = await counterPage(parts, cursor);
       if (page.expired.length > 0) {
@@ -98,6 +103,7 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
     },
     async close() {
       parts.pinned.clear();
+      await roll.gone();
     },
   };
 }

@@ -433,6 +433,46 @@ export const EDGES: readonly RedisGuarantee[] = [
     },
   },
   {
+    name: 'last mutations of gateways that are gone are let go of, of no others',
+    async check({ ledger, redis, scripts, another }) {
+      const { state, roll } = ledger.keys;
+      const names = async () =>
+        ((await redis.command('hkeys', state)) as string[]).filter((name) => name.startsWith('g'));
+      await ledger.answerRoll();
+      await hold(ledger, [line(newEnvelope())]);
+      const [own] = await names();
+      const other = await another();
+      await hold(other, [line(newEnvelope())]);
+      const theirs = (await names()).find((name) => name !== own)!;
+      await redis.command('hset', state, 'glong', '1', 'glately', '1', 'gnever', '1');
+      const { timeMs } = await ledger.state();
+      const day = 86_400_000;
+      await redis.command('zadd', roll, `${timeMs - day - 60_000}`, 'glong');
+      await redis.command('zadd', roll, `${timeMs - day + 60_000}`, 'glately');
+      await redis.command('zadd', roll, '1', 'gnothing');
+      await redis.command('zadd', roll, '1', own!);
+      await ledger.answerRoll();
+      assert.ok((await names()).includes('glong'), 'not each time that it is asked');
+      const reply = await redis.run(scripts.roll, [state, roll], ['1', '0 0 gasks', 'here']);
+      assert.equal((reply as string[])[0], 'DONE');
+      const kept = [theirs, 'glately', 'gnever'];
+      assert.deepEqual((await names()).sort(), [...kept].sort());
+      const heard = (await redis.command('zrange', roll, '0', '-1')) as string[];
+      assert.deepEqual(heard.sort(), [...kept, 'gasks'].sort());
+      assert.ok(Number(await redis.command('zscore', roll, 'gnever')) >= timeMs, 'its day begins');
+      assert.equal((await ledger.state()).open, false, 'one that was let go of trusts nothing');
+      assert.equal((await other.state()).open, true);
+      await other.close();
+      assert.deepEqual((await names()).sort(), ['glately', 'gnever']);
+      assert.equal(await redis.command('zscore', roll, theirs), null);
+      const fenced = await redis.run(scripts.roll, [state, roll], ['0', '0 0 glately', 'gone']);
+      assert.equal((fenced as string[])[0], 'STALE_EPOCH');
+      const lost = await redis.run(scripts.roll, [state, roll], ['1', '999 0 glately', 'gone']);
+      assert.equal((lost as string[])[0], 'LEDGER_LOST');
+      assert.deepEqual((await names()).sort(), ['glately', 'gnever']);
+    },
+  },
+  {
     name: 'a gateway that was fenced off neither closes nor opens',
     async check({ ledger, another }) {
       const other = await another();
