@@ -3,7 +3,7 @@
   day is forgotten, too: only a gateway itself would miss the seq of its last mutation.
   KEYS[1]  state (hash)   KEYS[2]  roll (zset, by the ms when each was last heard of)
   ARGV[1]  epoch   ARGV[2]  fence   ARGV[3]  here | gone
-  Returns {answer, seq, epoch, now, detail, balances, last}; answer is one of
+  Returns what `reply` makes of answer, balances and detail; answer is one of
     DONE | INVALID_INPUT | LEDGER_LOST | STALE_EPOCH
 ]]
 -- include fence

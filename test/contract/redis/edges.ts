@@ -454,7 +454,7 @@ export const EDGES: readonly RedisGuarantee[] = [
       await ledger.answerRoll();
       assert.ok((await names()).includes('glong'), 'not each time that it is asked');
       const reply = await redis.run(scripts.roll, [state, roll], ['1', '0 0 gasks', 'here']);
-      assert.equal((reply as string[])[0], 'DONE');
+      assert.equal(answerOf(reply), 'DONE');
       const kept = [theirs, 'glately', 'gnever'];
       assert.deepEqual((await names()).sort(), [...kept].sort());
       const heard = (await redis.command('zrange', roll, '0', '-1')) as string[];
@@ -466,9 +466,9 @@ export const EDGES: readonly RedisGuarantee[] = [
       assert.deepEqual((await names()).sort(), ['glately', 'gnever']);
       assert.equal(await redis.command('zscore', roll, theirs), null);
       const fenced = await redis.run(scripts.roll, [state, roll], ['0', '0 0 glately', 'gone']);
-      assert.equal((fenced as string[])[0], 'STALE_EPOCH');
+      assert.equal(answerOf(fenced), 'STALE_EPOCH');
       const lost = await redis.run(scripts.roll, [state, roll], ['1', '999 0 glately', 'gone']);
-      assert.equal((lost as string[])[0], 'LEDGER_LOST');
+      assert.equal(answerOf(lost), 'LEDGER_LOST');
       assert.deepEqual((await names()).sort(), ['glately', 'gnever']);
     },
   },
