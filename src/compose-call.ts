@@ -231,7 +231,6 @@ function callOptions(config: Config, owner: string): CallOptions {
     firstByteTimeoutMs: timeouts.firstByteMs,
     answerTimeoutMs: timeouts.answerMs,
     idleTimeoutMs: timeouts.idleMs,
-    requestTimeoutMs: timeouts.requestMs,
     writeStallMs: timeouts.stallMs,
     readOnMs: timeouts.leftMs,
     dry: config.mode === 'dry',

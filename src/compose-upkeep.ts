@@ -9,12 +9,13 @@ import type { Log } from './core/log.js';
 import type { Database } from './drivers/database.js';
 import type { Metrics } from './drivers/metrics.js';
 import { postWebhook } from './drivers/webhook.js';
-import { createLiveCalls } from './flows/call/live-calls.js';
+import { createLiveCalls, type LiveCalls } from './flows/call/live-calls.js';
 import { createBeat } from './flows/upkeep/beat.js';
 import { createCloser } from './flows/upkeep/close.js';
 import { createDelivery } from './flows/upkeep/deliver.js';
 import { createReaper } from './flows/upkeep/reap.js';
 import { createReconciler } from './flows/upkeep/reconcile.js';
+import { repeat } from './flows/upkeep/repeat.js';
 import { createRetention } from './flows/upkeep/retention.js';
 import { createLimitSync } from './flows/upkeep/sync-limits.js';
 import { tellDrift } from './flows/upkeep/tell-drift.js';
@@ -49,7 +50,8 @@ export async function composeUpkeep(parts: UpkeepParts) {
   const recorder = recorderOf(parts, dead);
   const { leaseMs, beatMs, reapMs } = config.ledger;
   const beat = createBeat({ ledger, spool: parts.spool, clock, log, owner, beatMs, leaseMs });
-  const live = createLiveCalls(beat);
+  const callMsMax = config.timeouts.requestMs;
+  const live = createLiveCalls({ beats: beat, clock, callMsMax });
   const custody = await composeCustody({ ...parts, usage, recorder, holds: () => live.holds() });
   directory.onChange((snapshot) => live.endRevoked(snapshot));
   const turn = turns(parts);
@@ -62,6 +64,7 @@ export async function composeUpkeep(parts: UpkeepParts) {
   const limits = { ledger, clock, log, everyMs: MINUTE_MS, ...directory };
   const repeated = [
     beat,
+    overdueOf(live, parts),
     createReaper({ ...reaped, turn: turn('reap', reapMs) }),
     reconciler,
     createRetention({ usage, clock, log, ...RETENTION }),
@@ -86,6 +89,15 @@ export async function composeUpkeep(parts: UpkeepParts) {
     },
   };
 }
+
+// One look at all calls now and then: a timer each would cost more than registering them does.
+function overdueOf(live: LiveCalls, { config, clock, log }: UpkeepParts) {
+  const everyMs = Math.min(OVERDUE_MS_MAX, Math.ceil(config.timeouts.requestMs / 8));
+  const options = { clock, log, everyMs, name: 'the look for calls that take too long' };
+  return repeat(options, async () => live.endOverdue());
+}
+
+const OVERDUE_MS_MAX = 1_000;
 
 // With Redis any number of gateways run the same workers: each round is one gateway's.
 function turns({ opened }: UpkeepParts) {

@@ -101,20 +101,20 @@ export async function openGateway(parts: Parts): Promise<Gateway> {
   });
   const beat = createBeat({ ledger, spool, clock, log, owner, beatMs: BEAT_MS, leaseMs: LEASE_MS });
   const marks = createMarks({ ledger, log, owner, leaseMs: LEASE_MS });
-  const endBeats = new Map<string, () => void>();
+  const endBeats = new Map<string, { leave(): void }>();
   const reaped = { ledger, spool: custody.reaperSpool, clock, log, tickMs: BEAT_MS };
   const reaper = createReaper(reaped);
   return {
     ...{ owner, ledger, marks, spool, proxy, custody },
     open(hold) {
       live.set(hold.id, hold);
-      endBeats.get(hold.id)?.();
+      endBeats.get(hold.id)?.leave();
       const seen = () => hold.seen;
       endBeats.set(hold.id, beat.add({ id: hold.id, seen, abort: () => live.delete(hold.id) }));
     },
     end(id) {
       live.delete(id);
-      endBeats.get(id)?.();
+      endBeats.get(id)?.leave();
     },
     beat: () => beat.beat(),
     async sweep() {

@@ -36,8 +36,6 @@ export interface CallOptions {
   /** First byte of an answer in one piece, which comes only when all of it is made. */
   answerTimeoutMs: number;
   idleTimeoutMs: number;
-  /** The whole call, however lively. */
-  requestTimeoutMs: number;
   /** How long a reader may take nothing before it counts as gone. */
   writeStallMs: number;
   /** How long a non-streaming answer is read on for its usage after the client left. */
@@ -62,13 +60,19 @@ export interface InputCount {
 
 /** One live call as the beat sees it. */
 export interface LiveCall {
-  id: string;
-  keyId: string;
+  readonly id: string;
+  readonly keyId: string;
   seen(): Amounts;
   /** Its hold as it is now, to be put back into a ledger that was lost. */
   hold(): OpenHold;
-  /** Ends the call from outside: its hold is gone, its key was revoked, the process drains. */
+  /** Ends the call from outside: its hold is gone, its key was revoked, it takes too long. */
   abort(code: ErrorCode, reason: string): void;
+}
+
+/** Of a call among those under way. */
+export interface Presence {
+  /** Takes the call out; again: does nothing. */
+  leave(): void;
 }
 
 /** What is told of a call once it is over: a log line and a few counters. */
@@ -126,7 +130,7 @@ export interface CallDeps {
   /** Targets that answered 400 to `stream_options`; remembered for as long as the process lives. */
   usageNotAsked: Set<string>;
   /** A call that holds nothing has no lease to renew. */
-  live: { open(call: LiveCall, held?: 'held' | 'unheld'): () => void };
+  live: { open(call: LiveCall, held?: 'held' | 'unheld'): Presence };
   /** Ends the process here if a test asked for it; does nothing in production. */
   failpoint(name: string): void;
   /** How many tokens a byte makes where no public tokenizer says it. */

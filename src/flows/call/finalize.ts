@@ -16,7 +16,7 @@ import {
 } from '../../stores/ledger/ledger.js';
 import { sizesKey } from './estimate.js';
 import { amountsOf, type Metered } from './meter.js';
-import { type Passage, plus, type Settlement } from './passage.js';
+import { type Passage, plus, type Settlement, stopBeat } from './passage.js';
 
 export interface Ended {
   metered: Metered;
@@ -29,7 +29,7 @@ export interface Ended {
 
 /** At once where the ledger answers at once. */
 export function finalize(passage: Passage, ended: Ended): Settlement | Promise<Settlement> {
-  passage.stopBeat();
+  stopBeat(passage);
   const { deps, admission } = passage;
   const { id } = admission.reserved;
   const { usage, serviceTier } = ended.metered;

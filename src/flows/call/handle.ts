@@ -10,7 +10,7 @@ import type { Head } from './exchange.js';
 import { fitPrompt } from './fit.js';
 import { type Forwarded, forward } from './forward.js';
 import { passUnbilled } from './pass-unbilled.js';
-import { abort, beatFor, openPassage, type Passage, type Settlement } from './passage.js';
+import { beatFor, openPassage, type Passage, type Settlement, stopBeat } from './passage.js';
 import { keepSnapshot } from './record-prompt.js';
 import { reserve } from './reserve.js';
 import { resolve, withTargets } from './resolve.js';
@@ -47,9 +47,6 @@ export function createHandle(deps: CallDeps): Handle {
     const own = admission.unheld ? unheldDeps(deps) : deps;
     const passage = openPassage(own, call, caller, plan, admission.shrunk ?? estimated, admission);
     beatFor(passage);
-    const stopTimer = deps.clock.after(deps.options.requestTimeoutMs, () =>
-      abort(passage, 'upstream_timeout', TOO_LONG),
-    );
     let settled = false;
     try {
       const forwarded = await forward(passage);
@@ -63,13 +60,10 @@ export function createHandle(deps: CallDeps): Handle {
     } catch (error) {
       return await failed(passage, error, settled);
     } finally {
-      stopTimer();
-      passage.stopBeat();
+      stopBeat(passage);
     }
   };
 }
-
-const TOO_LONG = 'it took longer than a call may take';
 
 async function failed(passage: Passage, error: unknown, settled: boolean) {
   const coded = error instanceof CodedError;

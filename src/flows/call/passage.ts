@@ -7,7 +7,7 @@ import type { Balance } from '../../core/envelope.js';
 import { type ErrorCode, type Refused, refuse } from '../../core/errors.js';
 import type { Reading, UsageEvent } from '../../core/usage-event.js';
 import type { OpenHold } from '../../stores/ledger/ledger.js';
-import type { CallDeps } from './deps.js';
+import type { CallDeps, LiveCall, Presence } from './deps.js';
 import type { Exchange } from './exchange.js';
 import type { SentMark } from './marks.js';
 import type { Admission } from './reserve.js';
@@ -36,8 +36,8 @@ export interface Passage {
   dispatchedMs: number;
   firstByteMs: number | null;
   lastByteMs: number | null;
-  /** Takes the call out of the beat: its hold is about to end, and nobody need tell it so. */
-  stopBeat: () => void;
+  /** Among the calls under way, as long as it is. */
+  presence: Presence | undefined;
   /** What was booked, once it is. */
   settlement: Settlement | undefined;
   /** Why we ended the call, if we did: the client is told this, whatever the upstream did. */
@@ -74,27 +74,57 @@ export function openPassage(
     sentAttempt: 0,
     billed: NOTHING,
     held: estimate.hold,
-    metered: () => NOTHING,
+    metered: nothing,
     sent: undefined,
     exchange: undefined,
     dispatchedMs: 0,
     firstByteMs: null,
     lastByteMs: null,
-    stopBeat: () => {},
+    presence: undefined,
     settlement: undefined,
     overruled: undefined,
   };
 }
 
+const nothing = () => NOTHING;
+
 /** Registers the passage with the beat, until `stopBeat`. */
 export function beatFor(passage: Passage): void {
-  passage.stopBeat = passage.deps.live.open({
-    id: passage.admission.reserved.id,
-    keyId: passage.caller.keyId,
-    seen: () => seenOf(passage),
-    hold: () => holdNow(passage),
-    abort: (code, reason) => abort(passage, code, reason),
-  });
+  passage.presence = passage.deps.live.open(new BeatenCall(passage));
+}
+
+/** Takes the call out of the beat: its hold is about to end, and nobody need tell it so. */
+export function stopBeat(passage: Passage): void {
+  passage.presence?.leave();
+}
+
+// One object a call, which lives as long as it does.
+class BeatenCall implements LiveCall {
+  readonly #passage: Passage;
+
+  constructor(passage: Passage) {
+    this.#passage = passage;
+  }
+
+  get id(): string {
+    return this.#passage.admission.reserved.id;
+  }
+
+  get keyId(): string {
+    return this.#passage.caller.keyId;
+  }
+
+  seen(): Amounts {
+    return seenOf(this.#passage);
+  }
+
+  hold(): OpenHold {
+    return holdNow(this.#passage);
+  }
+
+  abort(code: ErrorCode, reason: string): void {
+    abort(this.#passage, code, reason);
+  }
 }
 
 function holdNow(passage: Passage): OpenHold {
@@ -121,7 +151,7 @@ export function seenOf(passage: Passage): Amounts {
   } catch (error) {
     const { id } = passage.admission.reserved;
     passage.deps.log.error({ id, error }, 'a call could not be metered and is ended');
-    passage.metered = () => NOTHING;
+    passage.metered = nothing;
     abort(passage, 'internal_error', 'it could not be metered');
     return spendSoFar(passage);
   }

@@ -1,7 +1,7 @@
 // Makes the usage event durable before the client's last byte. Where the outbox keeps it too, a
 // written record is enough; else it is fsynced.
 
-import type { Passage, Settlement } from './passage.js';
+import { type Passage, type Settlement, stopBeat } from './passage.js';
 
 /** False: the log took nothing, so the client must not be told that all is well. */
 export function record(passage: Passage, settlement: Settlement): Promise<boolean> | boolean {
@@ -30,7 +30,7 @@ export function record(passage: Passage, settlement: Settlement): Promise<boolea
 export async function releaseUnbilled(passage: Passage): Promise<void> {
   const { deps, admission } = passage;
   const { id } = admission.reserved;
-  passage.stopBeat();
+  stopBeat(passage);
   if (passage.sent) {
     await passage.sent;
     deps.spool.released(id);

@@ -4,7 +4,7 @@
 import { type Amounts, UNITS } from '../../core/amount.js';
 import type { Clock } from '../../core/clock.js';
 import type { Log } from '../../core/log.js';
-import { Roster } from '../../core/roster.js';
+import { Roster, type Seat } from '../../core/roster.js';
 import type { Ending, Ledger } from '../../stores/ledger/ledger.js';
 import type { Spool } from '../../stores/spool.js';
 import { type Repeated, repeat } from './repeat.js';
@@ -20,16 +20,21 @@ export interface BeatOptions {
 }
 
 export interface LiveCall {
-  id: string;
+  readonly id: string;
   /** The spend metered until now. */
   seen(): Amounts;
   /** The reservation is gone: end the upstream and finalize late. */
   abort(ending: Ending): void;
 }
 
+/** Of a call that the beat is for. */
+export interface Presence {
+  /** Takes it out; false if it has left before. */
+  leave(): boolean;
+}
+
 export interface Beat extends Repeated {
-  /** Answers how to take it out again. */
-  add(call: LiveCall): () => void;
+  add(call: LiveCall): Presence;
   /** Live calls. */
   size(): number;
   /** One beat for all, now. */
@@ -48,24 +53,30 @@ export function createBeat(options: BeatOptions): Beat {
     }
   };
   return {
-    add(call) {
-      const live: Live = { call, told: undefined, leave: () => false };
-      const seat = calls.add(live);
-      live.leave = () => calls.remove(seat);
-      return live.leave;
-    },
+    add: (call) => new Live(call, calls),
     size: () => calls.size,
     beat,
     ...repeat({ clock, log, everyMs: beatMs, name: 'the beat' }, beat),
   };
 }
 
-interface Live {
-  call: LiveCall;
+class Live implements Presence {
   /** What the spool was told last. */
-  told: Amounts | undefined;
-  /** False if it has left before. */
-  leave(): boolean;
+  told: Amounts | undefined = undefined;
+  readonly #all: Roster<Live>;
+  readonly #seat: Seat;
+
+  constructor(
+    readonly call: LiveCall,
+    all: Roster<Live>,
+  ) {
+    this.#all = all;
+    this.#seat = all.add(this);
+  }
+
+  leave(): boolean {
+    return this.#all.remove(this.#seat);
+  }
 }
 
 async function beatBatch(
