@@ -1,5 +1,5 @@
-// One call to an upstream, from the request to its one ending, and the clocks of its waits: for a
-// connection, for the first byte of the body, for more.
+// One call to an upstream, from the request to its one ending, and its waits, one after another:
+// for a connection, for the first byte of the body, for more.
 
 import type {
   UpstreamCall,
@@ -7,14 +7,28 @@ import type {
   UpstreamHandler,
   UpstreamRequest,
 } from '../core/upstream.js';
+import type { Waiting } from './idle-watch.js';
 import { writeRequestHead } from './request-head.js';
 import type { BrokenKind, Connection, ConnectionUser } from './upstream-connection.js';
 
 type Kind = UpstreamFailure['kind'];
+type WaitKind = Extract<Kind, `${string}_timeout`>;
+
+const WAITS: Record<WaitKind, string> = {
+  connect_timeout: 'no connection',
+  first_byte_timeout: 'no answer',
+  idle_timeout: 'no more bytes',
+};
 
 const NOW = Promise.resolve();
 
-export class Exchange implements UpstreamCall, ConnectionUser {
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Exchange implements UpstreamCall, ConnectionUser, Waiting {
+  idleMs = NEVER;
+  quietMs = 0;
+  /** What it is if the wait is over. */
+  #waitFor: WaitKind = 'connect_timeout';
   readonly #handler: UpstreamHandler;
   readonly #release: (reusable: boolean) => void;
   #connection: Connection | undefined;
@@ -23,12 +37,10 @@ export class Exchange implements UpstreamCall, ConnectionUser {
   #sent = false;
   #bytesSeen = 0;
   /** As the answer announces; infinite where it does not. */
-  #bytesMost = Number.POSITIVE_INFINITY;
+  #bytesMost = NEVER;
   #paused = false;
+  #firstByteTimeoutMs = 0;
   #idleTimeoutMs = 0;
-  #connectTimer: NodeJS.Timeout | undefined;
-  #firstByteTimer: NodeJS.Timeout | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(handler: UpstreamHandler, release: (reusable: boolean) => void) {
     this.#handler = handler;
@@ -42,6 +54,7 @@ export class Exchange implements UpstreamCall, ConnectionUser {
     request: UpstreamRequest,
   ): void {
     const { method, headers, body, connectTimeoutMs, firstByteTimeoutMs } = request;
+    this.#firstByteTimeoutMs = firstByteTimeoutMs;
     this.#idleTimeoutMs = request.idleTimeoutMs;
     const parts = body ?? [];
     const head = writeRequestHead(method, address, headers, body === null ? null : sizeOf(parts));
@@ -50,27 +63,27 @@ export class Exchange implements UpstreamCall, ConnectionUser {
       return;
     }
     this.#connection = connection;
-    this.#firstByteTimer = this.#timer(firstByteTimeoutMs, 'first_byte_timeout', 'no answer');
+    this.#awaitFirstByte();
     connection.request(this, head, parts);
     this.#starting = false;
-    // A connection that was kept is used at once, and nothing is left to wait for.
-    if (this.#sent || this.#ended) return;
-    this.#connectTimer = this.#timer(connectTimeoutMs, 'connect_timeout', 'no connection');
+    // A connection that was kept is used at once.
+    if (this.#sent || this.#ended || connectTimeoutMs > firstByteTimeoutMs) return;
+    this.idleMs = connectTimeoutMs;
+    this.#waitFor = 'connect_timeout';
   }
 
   pause(): void {
     // Its connection is another call's by then.
     if (this.#ended) return;
     this.#paused = true;
-    clearTimeout(this.#idleTimer);
-    this.#idleTimer = undefined;
+    if (this.#bytesSeen > 0) this.idleMs = NEVER;
     this.#connection?.hold();
   }
 
   resume(): void {
     if (!this.#paused || this.#ended) return;
     this.#paused = false;
-    if (this.#bytesSeen > 0) this.#armIdle();
+    if (this.#bytesSeen > 0) this.#awaitMore();
     this.#connection?.resume();
   }
 
@@ -80,8 +93,7 @@ export class Exchange implements UpstreamCall, ConnectionUser {
 
   onWritten(): void {
     this.#sent = true;
-    clearTimeout(this.#connectTimer);
-    this.#connectTimer = undefined;
+    this.#awaitFirstByte();
     // `queueMicrotask` would make an async resource for it, which costs more than the request.
     if (this.#starting) void NOW.then(() => this.#tellSent());
     else this.#tellSent();
@@ -99,13 +111,10 @@ export class Exchange implements UpstreamCall, ConnectionUser {
   }
 
   onBody(chunk: Buffer): void {
-    if (this.#bytesSeen === 0) {
-      clearTimeout(this.#firstByteTimer);
-      this.#firstByteTimer = undefined;
-    }
     this.#bytesSeen += chunk.length;
     // After the last byte the end follows in the same read: there is no wait to bound.
-    if (!this.#paused && this.#bytesSeen !== this.#bytesMost) this.#armIdle();
+    if (this.#paused || this.#bytesSeen === this.#bytesMost) this.idleMs = NEVER;
+    else this.#awaitMore();
     this.#handler.onBytes(chunk);
   }
 
@@ -123,31 +132,35 @@ export class Exchange implements UpstreamCall, ConnectionUser {
     if (!this.#ended) this.#handler.onSent();
   }
 
-  #armIdle(): void {
-    if (this.#idleTimer) this.#idleTimer.refresh();
-    else this.#idleTimer = this.#timer(this.#idleTimeoutMs, 'idle_timeout', 'no more bytes');
+  // Counted from the beginning, as long as it takes to connect.
+  #awaitFirstByte(): void {
+    this.idleMs = this.#firstByteTimeoutMs;
+    this.#waitFor = 'first_byte_timeout';
   }
 
-  // A loop that was blocked fires timers before it reads what had come in time, so the deadline is
-  // held only if reading once more brings nothing.
-  #timer(afterMs: number, kind: Kind, what: string): NodeJS.Timeout {
-    return setTimeout(() => {
-      const seen = this.#bytesSeen;
-      const sent = this.#sent;
-      setImmediate(() => {
-        const moved = kind === 'connect_timeout' ? this.#sent !== sent : this.#bytesSeen !== seen;
-        if (!moved && !(this.#paused && kind === 'idle_timeout')) {
-          this.#fail(kind, `${what} within ${afterMs} ms`);
-        }
-      });
-    }, afterMs);
+  #awaitMore(): void {
+    this.idleMs = this.#idleTimeoutMs;
+    this.quietMs = 0;
+    this.#waitFor = 'idle_timeout';
+  }
+
+  // A loop that was blocked looks before it reads what had come in time, so the deadline is held
+  // only if reading once more brings nothing.
+  onIdle(): void {
+    const { idleMs } = this;
+    const kind = this.#waitFor;
+    const seen = this.#bytesSeen;
+    const sent = this.#sent;
+    setImmediate(() => {
+      const moved = kind === 'connect_timeout' ? this.#sent !== sent : this.#bytesSeen !== seen;
+      if (!moved && !(this.#paused && kind === 'idle_timeout')) {
+        this.#fail(kind, `${WAITS[kind]} within ${idleMs} ms`);
+      }
+    });
   }
 
   #close(reusable: boolean): void {
     this.#ended = true;
-    clearTimeout(this.#connectTimer);
-    clearTimeout(this.#firstByteTimer);
-    clearTimeout(this.#idleTimer);
     this.#release(reusable);
   }
 

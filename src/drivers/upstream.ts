@@ -4,8 +4,8 @@
 
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
-import { Roster } from '../core/roster.js';
 import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamHandler } from '../core/upstream.js';
+import { IdleWatch } from './idle-watch.js';
 import { Connection, type Dial } from './upstream-connection.js';
 import { Exchange } from './upstream-exchange.js';
 import { checkLiteral, guardedLookup } from './upstream-guard.js';
@@ -39,7 +39,7 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
   const pool = new ConnectionPool(settings.idleMax);
   const dial = dialler();
   const addresses = new Map<string, Address | undefined>();
-  const running = new Roster<Exchange>();
+  const running = new IdleWatch<Exchange>();
 
   // There are as many addresses as configured providers have paths, and parsing one costs more
   // than everything else that is done here.
@@ -71,7 +71,9 @@ export function openUpstream(options: UpstreamOptions = {}): Upstream {
         if (reusable) pool.keep(connection);
         else pool.drop(connection);
       });
-      const seat = running.add(exchange);
+      const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = request;
+      const msMin = Math.min(connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs);
+      const seat = running.add(exchange, msMin);
       exchange.start(connection, address, request);
       return exchange;
     },

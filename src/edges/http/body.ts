@@ -4,9 +4,9 @@
 import type { IncomingMessage } from 'node:http';
 import { type Refused, refuse } from '../../core/errors.js';
 import type { Seat } from '../../core/roster.js';
+import { IdleWatch, type Waiting } from '../../drivers/idle-watch.js';
 import type { Body, BodyOptions } from './exchange.js';
 import type { Said } from './headers.js';
-import { IdleWatch, type Waiting } from './idle-watch.js';
 
 /** Looks after all bodies that are being read, whoever reads them. */
 export const bodyWatch = new IdleWatch();

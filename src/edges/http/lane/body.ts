@@ -1,9 +1,9 @@
 // The body of a request on the lane that did not come with its head: collected by its length.
 
 import type { Seat } from '../../../core/roster.js';
+import type { Waiting } from '../../../drivers/idle-watch.js';
 import { bodyLate, bodyWatch, tooLarge } from '../body.js';
 import type { Body, BodyOptions } from '../exchange.js';
-import type { Waiting } from '../idle-watch.js';
 
 export class LaneBody implements Waiting {
   idleMs = 0;

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { Roster } from '../../../core/roster.js';
-import { IdleWatch } from '../idle-watch.js';
+import { IdleWatch } from '../../../drivers/idle-watch.js';
 import { AnswerHeads } from './answer-head.js';
 import { LaneConnection } from './connection.js';
 import type { LaneParts, Open } from './parts.js';

@@ -3,8 +3,8 @@
 import type { Clock } from '../../../core/clock.js';
 import type { Log } from '../../../core/log.js';
 import type { Roster } from '../../../core/roster.js';
+import type { IdleWatch } from '../../../drivers/idle-watch.js';
 import type { HotDoors } from '../app.js';
-import type { IdleWatch } from '../idle-watch.js';
 import type { Limits } from '../limits.js';
 import type { Traffic } from '../traffic.js';
 import type { AnswerHeads } from './answer-head.js';

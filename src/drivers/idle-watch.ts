@@ -1,7 +1,8 @@
 // Who waits for bytes that may never come. One coarse timer looks after all of them: a timer each
-// would cost more than reading a small body does. It is late by at most an eighth of the wait.
+// would cost more than reading a small body does. It is late by about an eighth of the shortest
+// wait, or by a second, and never early.
 
-import { Roster, type Seat } from '../../core/roster.js';
+import { Roster, type Seat } from '../core/roster.js';
 
 export interface Waiting {
   /** The longest wait. */
@@ -15,13 +16,13 @@ export interface Waiting {
 const LOOK_MS_MIN = 10;
 const LOOK_MS_MAX = 1_000;
 
-export class IdleWatch {
-  readonly #waiting = new Roster<Waiting>();
+export class IdleWatch<T extends Waiting = Waiting> {
+  readonly #waiting = new Roster<T>();
   #timer: NodeJS.Timeout | undefined;
   #lookMs = Number.POSITIVE_INFINITY;
 
   /** Answers its seat, to be given back with `remove`. `idleMsMin`: its shortest wait of all. */
-  add(waiting: Waiting, idleMsMin: number = waiting.idleMs): Seat {
+  add(waiting: T, idleMsMin: number = waiting.idleMs): Seat {
     const seat = this.#waiting.add(waiting);
     const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, idleMsMin / 8));
     if (lookMs >= this.#lookMs) return seat;
@@ -33,6 +34,10 @@ export class IdleWatch {
 
   remove(seat: Seat): void {
     this.#waiting.remove(seat);
+  }
+
+  all(): T[] {
+    return this.#waiting.all();
   }
 
   #look(): void {
