@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readFlags } from '../test/support/flags.js';
 import { meets } from './aims.js';
 import { keepResults, writeReport } from './report.js';
 import { emptyOutcome, type Outcome, type Scenario } from './scenario.js';
@@ -13,27 +13,26 @@ import { machine } from './support/machine.js';
 import { pin } from './support/processes.js';
 import { LOAD_CORE, openTools } from './support/tools.js';
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-
 const usage = `npm run bench -- [--only a,b] [--quick] [--check] [--write]
   --only   ${Object.keys(SCENARIOS).join(', ')}
   --quick  under a minute, one short round, for seeing that it works
   --check  fails where a figure is beyond what bench/floors.json says
   --write  writes BENCH.md and docs/bench.svg; with --only just those parts of it anew
 `;
+const { values } = readFlags(usage, {
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
+
 const wanted = values.only?.split(',') ?? namesOfAll(values.quick);
 const unknown = wanted.filter((name) => !Object.hasOwn(SCENARIOS, name));
-if (values.help || unknown.length > 0 || (values.quick && values.write)) {
-  process.stdout.write(usage);
-  if (!values.help) process.exitCode = 2;
+if (unknown.length > 0 || (values.quick && values.write)) {
+  process.stderr.write(usage);
+  process.exitCode = 2;
 } else {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
   const passed = await run(wanted);

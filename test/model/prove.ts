@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { proveFaults } from '../faults/prove.js';
+import { readFlags } from '../support/flags.js';
 import { startRedis } from '../support/programs.js';
 import { writeSection } from '../trials/proof.js';
 import { Violation } from './auditor.js';
@@ -23,22 +23,21 @@ const USAGE =
   'npm run prove -- [--ledger memory|redis] [--ops N] [--faults M] [--seed S] [--write]\n' +
   'Faults happen to Redis: with --faults the ledger is redis.\n';
 
-const { values: flags } = parseArgs({
+const { values: flags } = readFlags(USAGE, {
   options: {
     ledger: { type: 'string', default: 'memory' },
     ops: { type: 'string', default: '200000' },
     faults: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
 const operations = wholeNumber('ops', flags.ops);
 const faults = wholeNumber('faults', flags.faults);
 const seed = wholeNumber('seed', flags.seed);
-if (flags.help || !['memory', 'redis'].includes(flags.ledger)) {
-  process.stdout.write(USAGE);
-  process.exit(flags.help ? 0 : 2);
+if (!['memory', 'redis'].includes(flags.ledger)) {
+  process.stderr.write(USAGE);
+  process.exit(2);
 }
 const kind = faults > 0 ? 'faults' : flags.ledger;
 

@@ -1,16 +1,22 @@
 // `npm run mutate`: makes every mutant of the Lua and runs all that Redis guarantees against each.
-// A mutant that lives is a guarantee that nobody tests. `--sample N --seed S` tries a fixed few,
-// `--file reap,parts` some files, `--part 1/2` every second one, `--list` only counts; `--write`
-// keeps the figures of whole files in PROOF.md.
+// A mutant that lives is a guarantee that nobody tests.
 
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
+import { readFlags } from '../support/flags.js';
 import { EQUIVALENT } from './equivalent.js';
 import { filesOf, mutantsIn, nameOf, sampleOf } from './pick.js';
 import { type FileResult, writeResults } from './report.js';
 import { tryMutants } from './run.js';
 
-const { values } = parseArgs({
+const USAGE = `npm run mutate -- [--file a,b] [--part I/N] [--sample N --seed S] [--list] [--write]
+  --file    some files of lua/, such as reap,parts
+  --part    every Nth mutant, beginning with the Ith
+  --sample  a fixed few, drawn by the seed
+  --list    only counts them
+  --write   keeps the figures of whole files in PROOF.md
+`;
+
+const { values } = readFlags(USAGE, {
   options: {
     sample: { type: 'string' },
     seed: { type: 'string', default: '1' },

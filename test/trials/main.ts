@@ -2,7 +2,7 @@
 // The result is printed, and with --write kept in PROOF.md, in a section of its own.
 
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
+import { readFlags } from '../support/flags.js';
 import { runAborts } from './aborts.js';
 import { runCuts } from './cuts.js';
 import { runExactK } from './exact-k.js';
@@ -68,21 +68,20 @@ const TRIALS: Readonly<Record<string, Trial>> = {
 const PROOF = new URL('../../PROOF.md', import.meta.url);
 const BAR_WIDTH = 30;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readFlags(usage(), {
   allowPositionals: true,
   options: {
     count: { type: 'string' },
     seed: { type: 'string' },
     write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
   },
 });
 
 const name = positionals[0] ?? '';
 const trial = Object.hasOwn(TRIALS, name) ? TRIALS[name] : undefined;
-if (values.help || !trial) {
-  process.stdout.write(usage());
-  if (!values.help) process.exitCode = 2;
+if (!trial) {
+  process.stderr.write(usage());
+  process.exitCode = 2;
 } else {
   const count = numberOf('count', values.count) ?? trial.countDefault;
   const seed = numberOf('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31);
