@@ -9,6 +9,7 @@ import { LedgerUnavailable } from './ledger.js';
 import type { RedisWire } from './redis-wire.js';
 
 const EVERY_MS = 600_000;
+const KEPT_MS = 86_400_000;
 
 export interface Roll {
   /** Tells that this gateway lives, where it is time to. */
@@ -23,12 +24,12 @@ export function createRoll(wire: RedisWire, keys: LedgerKeys, clock: Clock): Rol
     async here() {
       const nowMs = clock.elapsedMs();
       if (nowMs < dueMs) return;
-      const { answer } = await wire.send('roll', names, ['here']);
+      const { answer } = await wire.send('roll', names, ['here', `${KEPT_MS}`]);
       if (answer === 'DONE') dueMs = nowMs + EVERY_MS;
     },
     async gone() {
       try {
-        await wire.send('roll', names, ['gone']);
+        await wire.send('roll', names, ['gone', `${KEPT_MS}`]);
       } catch (error) {
         // With Redis away the others let go of it a day later.
         if (!(error instanceof LedgerUnavailable)) throw error;

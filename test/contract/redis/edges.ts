@@ -453,7 +453,11 @@ export const EDGES: readonly RedisGuarantee[] = [
       await redis.command('zadd', roll, '1', own!);
       await ledger.answerRoll();
       assert.ok((await names()).includes('glong'), 'not each time that it is asked');
-      const reply = await redis.run(scripts.roll, [state, roll], ['1', '0 0 gasks', 'here']);
+      const reply = await redis.run(
+        scripts.roll,
+        [state, roll],
+        ['1', '0 0 gasks', 'here', `${day}`],
+      );
       assert.equal(answerOf(reply), 'DONE');
       const kept = [theirs, 'glately', 'gnever'];
       assert.deepEqual((await names()).sort(), [...kept].sort());
@@ -465,11 +469,25 @@ export const EDGES: readonly RedisGuarantee[] = [
       await other.close();
       assert.deepEqual((await names()).sort(), ['glately', 'gnever']);
       assert.equal(await redis.command('zscore', roll, theirs), null);
-      const fenced = await redis.run(scripts.roll, [state, roll], ['0', '0 0 glately', 'gone']);
+      const fenced = await redis.run(
+        scripts.roll,
+        [state, roll],
+        ['0', '0 0 glately', 'gone', '1'],
+      );
       assert.equal(answerOf(fenced), 'STALE_EPOCH');
-      const lost = await redis.run(scripts.roll, [state, roll], ['1', '999 0 glately', 'gone']);
+      const lost = await redis.run(
+        scripts.roll,
+        [state, roll],
+        ['1', '999 0 glately', 'gone', '1'],
+      );
       assert.equal(answerOf(lost), 'LEDGER_LOST');
+      const wrong = await redis.run(scripts.roll, [state, roll], ['1', '0 0 gnever', 'gone', 'x']);
+      assert.equal(answerOf(wrong), 'INVALID_INPUT');
       assert.deepEqual((await names()).sort(), ['glately', 'gnever']);
+      // One that has told in this very moment is heard of, however short that is.
+      await redis.run(scripts.roll, [state, roll], ['1', '0 0 glately', 'here', '0']);
+      assert.deepEqual(await names(), ['glately']);
+      assert.deepEqual(await redis.command('zrange', roll, '0', '-1'), ['glately']);
     },
   },
   {
