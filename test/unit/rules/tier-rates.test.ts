@@ -20,6 +20,12 @@ test.each([
   ['gpt-5-2025-08-07', 'priority', 2_500_000 + 25_000 + 15 * 20_000],
   ['gpt-4o-mini', 'priority', 250_000 + 12_500 + 15 * 1_000],
   ['o4-mini', 'flex', 550_000 + 13_800 + 15 * 2_200],
+  ['o3', 'flex', 1_000_000 + 25_000 + 15 * 4_000],
+  ['gpt-5.2', 'priority', 3_500_000 + 35_000 + 15 * 28_000],
+  ['gpt-5.3-codex', 'priority', 3_500_000 + 35_000 + 15 * 28_000],
+  ['gpt-5.4', 'priority', 5_000_000 + 50_000 + 15 * 30_000],
+  ['gpt-5.4-mini', 'flex', 375_000 + 3_750 + 15 * 2_250],
+  ['gpt-5.5', 'priority', 10_000_000 + 100_000 + 15 * 60_000],
   ['gpt-4', 'priority', 1_100 * 30_000 + 15 * 60_000],
 ])('%s at %s costs what is published', (model, tier, nano) => {
   expect(charge(priceAt(price(model), tier), usage)).toBe(nano);
