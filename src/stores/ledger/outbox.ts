@@ -56,16 +56,18 @@ type Told = Omit<UsageEvent, 'lines' | 'seq' | 'epoch' | 'atMs' | 'kind'> & { ki
 
 // A finalize and an adjust bring the event; a reap has only the stub that reserve left.
 function eventOf(flat: readonly string[]): UsageEvent {
-  const told: Told =
-    field(flat, 'event') !== ''
-      ? parseOwnJson<Told>(field(flat, 'event'))
-      : { id: field(flat, 'id'), stub: parseOwnJson<Stub>(field(flat, 'stub')) };
-  const lines = bookedLines(readLinesText(field(flat, 'lines')), field(flat, 'booked'));
-  const kind = (field(flat, 'kind') || told.kind || 'base') as EventKind;
-  const seq = Number(field(flat, 'seq'));
-  const epoch = Number(field(flat, 'epoch'));
-  const atMs = Number(field(flat, 'at'));
-  return { ...told, kind, lines, seq, epoch, atMs };
+  const text = field(flat, 'event');
+  const event = (
+    text !== ''
+      ? parseOwnJson<Told>(text)
+      : { id: field(flat, 'id'), stub: parseOwnJson<Stub>(field(flat, 'stub')) }
+  ) as UsageEvent;
+  event.kind = (field(flat, 'kind') || event.kind || 'base') as EventKind;
+  event.lines = bookedLines(readLinesText(field(flat, 'lines')), field(flat, 'booked'));
+  event.seq = Number(field(flat, 'seq'));
+  event.epoch = Number(field(flat, 'epoch'));
+  event.atMs = Number(field(flat, 'at'));
+  return event;
 }
 
 // Of seven names and values in turn; a table of them would cost more than looking.

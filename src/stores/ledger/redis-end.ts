@@ -5,7 +5,7 @@ import type { Amounts } from '../../core/amount.js';
 import { parseOwnJson } from '../../core/json.js';
 import type { BookedLine } from '../../core/line.js';
 import { readingText } from '../../core/reading-text.js';
-import type { Stub, UsageEvent } from '../../core/usage-event.js';
+import type { EventKind, Stub, UsageEvent } from '../../core/usage-event.js';
 import { areReapIds, isFinalizeRequest, isName } from './check-request.js';
 import type { FinalizeReply, FinalizeRequest, ReapReply, ReleaseReply } from './ledger.js';
 import { learnLines, type RedisParts, withLines } from './redis-hold.js';
@@ -31,7 +31,7 @@ export async function finalize(
   if (!isFinalizeRequest(request)) {
     return { ...(wire.invalid() as FinalizeReply), custodian: 'none' };
   }
-  const { id, event } = request;
+  const { id } = request;
   const text = eventText(request);
   let pins = pinned.get(id);
   let raw = await book(parts, request, text, pins);
@@ -40,11 +40,24 @@ export async function finalize(
     raw = await book(parts, request, text, pins);
   }
   if (OVER.has(raw.answer)) pinned.delete(id);
-  const reply: FinalizeReply = { ...replyOf(raw, pins.lines), custodian: 'none' };
-  if (raw.answer !== 'FINALIZED' && raw.answer !== 'LATE_FINALIZE') return reply;
-  const kind = raw.answer === 'FINALIZED' ? 'base' : 'late';
+  const reply = replyOf<FinalizeReply['answer']>(raw, pins.lines);
+  const { answer, balances, seq, epoch, timeMs } = reply;
+  if (answer !== 'FINALIZED' && answer !== 'LATE_FINALIZE') return { ...reply, custodian: 'none' };
   const lines = bookedLines(pins.lines, raw.detail as string);
-  return { ...reply, custodian: 'outbox', event: { ...event, kind, lines, ...stamp(raw) } };
+  const booked = eventBooked(request, answer === 'FINALIZED' ? 'base' : 'late', lines, raw);
+  return { answer, balances, seq, epoch, timeMs, custodian: 'outbox', event: booked };
+}
+
+// Members one by one where they are known: an object made by spreading another is made slowly.
+function eventBooked(
+  { event, stub: text }: FinalizeRequest,
+  kind: EventKind,
+  lines: BookedLine[],
+  { seq, epoch, timeMs: atMs }: Raw,
+): UsageEvent {
+  const { id, stub, reading } = event;
+  if (text === undefined || !reading) return { ...event, kind, lines, seq, epoch, atMs };
+  return { id, kind, lines, stub, reading, seq, epoch, atMs };
 }
 
 function book(
