@@ -1,6 +1,7 @@
 // Commands as bytes (RESP2): each is written once, where it leaves from, and nothing is made for it
 // on the way. What was written since the last `take` is one piece.
 
+import { type Argument, countOf } from './redis-prepared.js';
 import type { Script } from './scripts.js';
 
 const SIZE = 64 * 1024;
@@ -20,16 +21,17 @@ export class CommandWriter {
   readonly #heads = new Map<string, string>();
 
   /** EVALSHA. */
-  script({ sha }: Script, keys: readonly string[], args: readonly string[]): void {
+  script({ sha }: Script, keys: readonly Argument[], args: readonly Argument[]): void {
     let head = this.#heads.get(sha);
     if (head === undefined) {
       head = `$7\r\nevalsha\r\n$${sha.length}\r\n${sha}\r\n`;
       this.#heads.set(sha, head);
     }
-    this.#count(3 + keys.length + args.length);
+    const names = countOf(keys);
+    this.#count(3 + names + countOf(args));
     this.#room(head.length);
     this.#at += this.#bytes.write(head, this.#at, 'latin1');
-    this.#arg(`${keys.length}`);
+    this.#arg(`${names}`);
     this.#all(keys);
     this.#all(args);
   }
@@ -56,8 +58,18 @@ export class CommandWriter {
     this.#frame(STAR, parts);
   }
 
-  #all(args: readonly string[]): void {
-    for (let i = 0; i < args.length; i++) this.#arg(args[i]!);
+  #all(args: readonly Argument[]): void {
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i]!;
+      if (typeof arg === 'string') this.#arg(arg);
+      else this.#copy(arg.bytes);
+    }
+  }
+
+  #copy(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
   #arg(text: string): void {

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.js';
 import type { Log } from '../core/log.js';
+import type { Argument } from './redis-prepared.js';
 import type { Script } from './scripts.js';
 
 export interface RedisConfig {
@@ -25,8 +26,8 @@ export interface SendOptions {
 
 export interface ScriptCall {
   script: Script;
-  keys: readonly string[];
-  args: readonly string[];
+  keys: readonly Argument[];
+  args: readonly Argument[];
 }
 export type PlainCall = readonly [name: string, ...args: string[]];
 
@@ -43,8 +44,8 @@ export interface Redis {
    */
   run(
     script: Script,
-    keys: readonly string[],
-    args: readonly string[],
+    keys: readonly Argument[],
+    args: readonly Argument[],
     options?: SendOptions,
   ): Promise<unknown>;
   command(...call: PlainCall): Promise<unknown>;

@@ -8,6 +8,7 @@ import { CommandWriter } from './redis-commands.js';
 import { TIMED_OUT } from './redis-deadlines.js';
 import { isNoScript, RedisUnavailable, ReplyError } from './redis-errors.js';
 import type { ScriptCall } from './redis-interface.js';
+import type { Argument } from './redis-prepared.js';
 import { type RedisReply, ReplyReader } from './redis-replies.js';
 import type { Script } from './scripts.js';
 
@@ -77,7 +78,7 @@ export class Lane {
     if (this.#socket) this.#lost(this.#socket);
   }
 
-  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  run(script: Script, keys: readonly Argument[], args: readonly Argument[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#writer.script(script, keys, args);
       this.#sent(resolve, reject, { script, keys, args });

@@ -2,6 +2,7 @@
 // them when it starts: so nothing else runs first after a start.
 
 import type { ScriptCall } from './redis-interface.js';
+import { plainly } from './redis-prepared.js';
 
 export class Preface {
   #call: ScriptCall | undefined;
@@ -14,12 +15,10 @@ export class Preface {
   /** Once for all that wait for it at the same time; rejects where it was not done. */
   done(send: (name: 'eval', args: readonly string[]) => Promise<unknown>): Promise<unknown> {
     if (!this.#call) return Promise.resolve();
-    const { script, keys, args } = this.#call;
-    this.#running ??= send('eval', [script.text, `${keys.length}`, ...keys, ...args]).finally(
-      () => {
-        this.#running = undefined;
-      },
-    );
+    const { text } = this.#call.script;
+    this.#running ??= send('eval', [text, ...plainly(this.#call)]).finally(() => {
+      this.#running = undefined;
+    });
     return this.#running;
   }
 }

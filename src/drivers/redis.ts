@@ -12,6 +12,7 @@ import { breaks, isNoScript, RedisUnavailable, unavailable } from './redis-error
 import type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
 import { Lane } from './redis-lane.js';
 import { Preface } from './redis-preface.js';
+import { type Argument, plainly } from './redis-prepared.js';
 import type { Script } from './scripts.js';
 
 export type { PlainCall, Redis, RedisConfig, ScriptCall, SendOptions } from './redis-interface.js';
@@ -110,8 +111,8 @@ class IoRedis implements Redis {
 
   run(
     script: Script,
-    keys: readonly string[],
-    args: readonly string[],
+    keys: readonly Argument[],
+    args: readonly Argument[],
     options?: SendOptions,
   ): Promise<unknown> {
     if (this.#isOpen && !options?.through) return Promise.reject(notSent());
@@ -120,9 +121,8 @@ class IoRedis implements Redis {
   }
 
   async #runByClient(call: ScriptCall): Promise<unknown> {
-    const { script, keys, args } = call;
     try {
-      return await this.#send('evalsha', [script.sha, `${keys.length}`, ...keys, ...args]);
+      return await this.#send('evalsha', [call.script.sha, ...plainly(call)]);
     } catch (error) {
       if (!isNoScript(error)) throw this.#fail(unavailable(error));
       return this.#eval(call);
@@ -145,8 +145,7 @@ class IoRedis implements Redis {
     const pipeline = this.#client.pipeline();
     for (const call of calls) {
       if ('script' in call) {
-        const { script, keys, args } = call;
-        pipeline.evalsha(script.sha, keys.length, ...keys, ...args);
+        pipeline.call('evalsha', call.script.sha, ...plainly(call));
       } else {
         pipeline.call(...call);
       }
@@ -221,10 +220,10 @@ class IoRedis implements Redis {
     return this.#deadlines.within(this.#client.sendCommand(command) as Promise<unknown>);
   }
 
-  async #eval({ script, keys, args }: ScriptCall): Promise<unknown> {
+  async #eval(call: ScriptCall): Promise<unknown> {
     try {
       await this.#preface.done((name, all) => this.#send(name, all));
-      return await this.#send('eval', [script.text, `${keys.length}`, ...keys, ...args]);
+      return await this.#send('eval', [call.script.text, ...plainly(call)]);
     } catch (error) {
       throw this.#fail(unavailable(error));
     }

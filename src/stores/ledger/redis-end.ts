@@ -61,14 +61,13 @@ function eventBooked(
 }
 
 function book(
-  { wire, keys }: RedisParts,
+  { wire, keys, first }: RedisParts,
   { id, actual }: FinalizeRequest,
   event: string,
-  { counters, envelopes, ends }: Pinned,
+  { prepared }: Pinned,
 ): Promise<Raw> {
-  const { state, limits, leases, outbox, labels } = keys;
-  const names = [state, limits, leases, outbox, labels, keys.reservation(id), ...counters];
-  const args = [...FENCE, id, ...amountArgs(actual), event, ...envelopes, ...ends];
+  const names = [first.finalize, keys.reservation(id), prepared.counters];
+  const args = [...FENCE, id, ...amountArgs(actual), event, prepared.envelopes, prepared.ends];
   return wire.sendFenced('finalize', names, args);
 }
 

@@ -3,6 +3,7 @@
 
 import { NOTHING } from '../../core/amount.js';
 import type { Redis } from '../../drivers/redis.js';
+import { type Argument, Prepared } from '../../drivers/redis-prepared.js';
 import { isBeatRequest, isExtendRequest, isReserveRequest } from './check-request.js';
 import type { LedgerKeys } from './keys.js';
 import type {
@@ -32,6 +33,15 @@ export interface RedisParts {
   wire: RedisWire;
   keys: LedgerKeys;
   pinned: PinnedLines;
+  /** The keys that every reserve and every finalize names first. */
+  first: Readonly<Record<'reserve' | 'finalize', Prepared>>;
+}
+
+export function firstKeys({ state, limits, leases, labels, outbox }: LedgerKeys) {
+  return {
+    reserve: new Prepared([state, limits, leases, labels]),
+    finalize: new Prepared([state, limits, leases, outbox, labels]),
+  };
 }
 
 export async function reserve(parts: RedisParts, request: ReserveRequest): Promise<ReserveReply> {
@@ -39,8 +49,7 @@ export async function reserve(parts: RedisParts, request: ReserveRequest): Promi
   if (!isReserveRequest(request)) return wire.invalid() as ReserveReply;
   const { id, lines } = request;
   const pins = pin(keys, lines);
-  const { state, limits, leases, labels } = keys;
-  const names = [state, limits, leases, labels, keys.reservation(id), ...pins.counters];
+  const names = [parts.first.reserve, keys.reservation(id), pins.prepared.counters];
   const args = reserveArgs(request, pins);
   const askedAtMs = wire.elapsedMs();
   let raw: Raw;
@@ -57,18 +66,22 @@ export async function reserve(parts: RedisParts, request: ReserveRequest): Promi
   return { ...reply, shortages: readShortages(raw.detail as string, pins, needs) };
 }
 
-function reserveArgs({ id, owner, lines, leaseMs, stub }: ReserveRequest, pins: Pinned): string[] {
-  const args = [...FENCE, id, owner, `${leaseMs}`, stub, linesText(pins, lines), pins.units];
+function reserveArgs(
+  { id, owner, lines, leaseMs, stub }: ReserveRequest,
+  pins: Pinned,
+): Argument[] {
+  const text = linesText(pins, lines);
+  const args: Argument[] = [...FENCE, id, owner, `${leaseMs}`, stub, text, pins.units];
   for (const { amount } of lines) args.push(`${amount}`);
   pushLimits(args, pins, lines);
-  args.push(...pins.envelopes);
+  args.push(pins.prepared.envelopes);
   return args;
 }
 
 interface AskedOnce {
   id: string;
-  names: readonly string[];
-  args: string[];
+  names: readonly Argument[];
+  args: Argument[];
   pins: Pinned;
   askedAtMs: number;
 }

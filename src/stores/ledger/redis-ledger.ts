@@ -12,7 +12,7 @@ import { type LedgerKeys, ledgerKeys } from './keys.js';
 import { type Ledger, LedgerUnavailable } from './ledger.js';
 import { adjust, restore, setLimits } from './redis-adjust.js';
 import { finalize, reap, release } from './redis-end.js';
-import { beat, extend, type RedisParts, reserve } from './redis-hold.js';
+import { beat, extend, firstKeys, type RedisParts, reserve } from './redis-hold.js';
 import { PinnedLines } from './redis-lines.js';
 import { createRedisLog } from './redis-log.js';
 import { balances, type CounterRow, counterPage, holds, overdue } from './redis-read.js';
@@ -57,7 +57,8 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
   const wire = new RedisWire(redis, scripts, clock);
   const script = scripts.outlive;
   const outliveRestart = createRedisLog({ redis, script, keys, clock, log: options.log });
-  const parts: RedisParts = { redis, wire, keys, pinned: new PinnedLines() };
+  const first = firstKeys(keys);
+  const parts: RedisParts = { redis, wire, keys, pinned: new PinnedLines(), first };
   const roll = createRoll(wire, keys, clock);
   return {
     kind: 'redis',

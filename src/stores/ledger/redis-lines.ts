@@ -6,6 +6,7 @@ import { type Amounts, NOTHING, UNITS, type Unit } from '../../core/amount.js';
 import { assert } from '../../core/assert.js';
 import type { Balance, Mode } from '../../core/envelope.js';
 import { parseOwnJson } from '../../core/json.js';
+import { type Argument, Prepared } from '../../drivers/redis-prepared.js';
 import { labelEndsBeforeMs } from '../../rules/budget/label-end.js';
 import type { LedgerKeys } from './keys.js';
 import { Words } from './redis-words.js';
@@ -25,6 +26,8 @@ export interface Pinned {
   readonly envelopes: readonly string[];
   /** Ends of the labels in ms, '0' for one without. */
   readonly ends: readonly string[];
+  /** The three of them again, for what every call sends. */
+  readonly prepared: Readonly<Record<'counters' | 'envelopes' | 'ends', Prepared>>;
   /** One letter a line. */
   readonly units: string;
   /** Each line's JSON up to its amount. */
@@ -33,8 +36,10 @@ export interface Pinned {
   readonly limits: (Limit & { text: string })[];
 }
 
+const NONE = new Prepared([]);
 export const NO_LINES: Pinned = {
   ...{ lines: [], counters: [], envelopes: [], ends: [], units: '', words: [], limits: [] },
+  prepared: { counters: NONE, envelopes: NONE, ends: NONE },
 };
 
 const LETTERS: Readonly<Record<Unit, string>> = {
@@ -82,11 +87,16 @@ function pinAnew(keys: LedgerKeys, all: readonly LineKey[]): Pinned {
     const none = { version: -1, limit: null, mode: 'block' } as const;
     return { ...none, text: limitText(none) };
   });
+  const counters = lines.map(({ envelope, label }) => keys.counter(envelope, label));
+  const envelopes = lines.map(({ envelope }) => envelope);
+  const ends = lines.map(({ label }) => endOf(label));
   return {
-    lines,
-    counters: lines.map(({ envelope, label }) => keys.counter(envelope, label)),
-    envelopes: lines.map(({ envelope }) => envelope),
-    ends: lines.map(({ label }) => endOf(label)),
+    ...{ lines, counters, envelopes, ends },
+    prepared: {
+      counters: new Prepared(counters),
+      envelopes: new Prepared(envelopes),
+      ends: new Prepared(ends),
+    },
     units: lines.map(({ unit }) => LETTERS[unit]).join(''),
     words: lines.map(
       ({ envelope, label, unit }) =>
@@ -135,7 +145,7 @@ export function limitText({ version, limit, mode }: Limit): string {
 }
 
 /** The texts of the lines' limits; most are those of the call before. */
-export function pushLimits(args: string[], { limits }: Pinned, lines: readonly Limit[]): void {
+export function pushLimits(args: Argument[], { limits }: Pinned, lines: readonly Limit[]): void {
   for (let i = 0; i < lines.length; i++) {
     const { version, limit, mode } = lines[i]!;
     let told = limits[i]!;

@@ -8,6 +8,7 @@ import type { Clock } from '../../core/clock.js';
 import { randomBase62 } from '../../core/id.js';
 import type { Redis, SendOptions } from '../../drivers/redis.js';
 import { RedisUnavailable } from '../../drivers/redis-errors.js';
+import type { Argument } from '../../drivers/redis-prepared.js';
 import type { ScriptName, Scripts } from '../../drivers/scripts.js';
 import { type AnyVerb, LedgerUnavailable, type Reply } from './ledger.js';
 import { type LineKey, readBalances } from './redis-lines.js';
@@ -88,8 +89,8 @@ export class RedisWire {
 
   send(
     name: ScriptName,
-    keys: readonly string[],
-    args: readonly string[],
+    keys: readonly Argument[],
+    args: readonly Argument[],
     options?: SendOptions,
   ): Promise<Raw> {
     return this.sendFenced(name, keys, [...FENCE, ...args], options);
@@ -98,8 +99,8 @@ export class RedisWire {
   /** The same with places for the fence before the arguments, which are filled in. */
   async sendFenced(
     name: ScriptName,
-    keys: readonly string[],
-    args: string[],
+    keys: readonly Argument[],
+    args: Argument[],
     options?: SendOptions,
   ): Promise<Raw> {
     args[0] = `${this.#epoch}`;

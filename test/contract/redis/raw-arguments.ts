@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { Redis } from '#src/drivers/redis.js';
+import { textsOf } from '#src/drivers/redis-prepared.js';
 import type { Script } from '#src/drivers/scripts.js';
 import { correction } from '../guarantees/adjust.js';
 import { dump } from '../redis-only.js';
@@ -29,7 +30,7 @@ type Call = { script: Script; keys: readonly string[]; args: readonly string[] }
 const tap = (redis: Redis, calls: Call[]): (() => void) => {
   const run = redis.run.bind(redis);
   redis.run = (script, keys, args, options) => {
-    calls.push({ script, keys, args });
+    calls.push({ script, keys: textsOf(keys), args: textsOf(args) });
     return run(script, keys, args, options);
   };
   return () => {

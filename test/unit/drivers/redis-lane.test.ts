@@ -7,6 +7,7 @@ import { realClock } from '#src/drivers/clock.js';
 import { addressOf, dialler, greetingOf } from '#src/drivers/redis-dial.js';
 import { RedisUnavailable } from '#src/drivers/redis-errors.js';
 import { Lane } from '#src/drivers/redis-lane.js';
+import { Prepared, plainly } from '#src/drivers/redis-prepared.js';
 import { scriptOf } from '#src/drivers/scripts.js';
 
 let server: Server | undefined;
@@ -90,6 +91,12 @@ test('with rediss: nothing is said in the clear, and the server is asked for by 
   expect(said.includes('secret')).toBe(false);
 });
 
+test('prepared texts are the same texts to who prepares nothing', () => {
+  const keys = [new Prepared(['a', 'b']), 'c'];
+  const args = ['1', new Prepared([]), new Prepared(['2', 'ü'])];
+  expect(plainly({ keys, args })).toEqual(['3', 'a', 'b', 'c', '1', '2', 'ü']);
+});
+
 test('a password without a user is said alone, and no database is the first', () => {
   expect(greetingOf(addressOf('redis://:pw@h'), 'p')).toEqual([
     ['auth', 'pw'],
@@ -160,7 +167,10 @@ test('texts of any length and alphabet arrive as they are, also while the peer r
   args.push('y'.repeat(70_000), '漢'.repeat(300_000), 'z');
   const asked: Promise<unknown>[] = [];
   for (let turn = 0; turn < 5; turn += 1) {
-    asked.push(own.run(script, ['key'], [`${turn}`, ...args]));
+    // Prepared or not, the same bytes leave.
+    const rest = turn % 2 === 0 ? args : [new Prepared(args.slice(0, 3)), ...args.slice(3, -1)];
+    const last = turn % 2 === 0 ? [] : [new Prepared([]), new Prepared(args.slice(-1))];
+    asked.push(own.run(script, [new Prepared(['key'])], [`${turn}`, ...rest, ...last]));
     await new Promise(setImmediate);
   }
   const wanted = Buffer.concat(

@@ -51,6 +51,9 @@ test('lines that differ in anything else are pinned as they are', () => {
     expect(pins.counters).toEqual(lines.map((one) => keys.counter(one.envelope, one.label)));
     expect(pins.envelopes).toEqual(lines.map(({ envelope }) => envelope));
     expect(pins.ends).toEqual(lines.map(({ label }) => (label === 'ever' ? '0' : pins.ends[0])));
+    expect(pins.prepared.counters.texts).toEqual(pins.counters);
+    expect(pins.prepared.envelopes.texts).toEqual(pins.envelopes);
+    expect(pins.prepared.ends.texts).toEqual(pins.ends);
     expect(pins.units).toBe(lines.map(({ unit }) => unit[0]).join(''));
     expect(readLinesText(linesText(pins, lines))).toEqual(pins.lines);
   }
