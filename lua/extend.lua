@@ -59,5 +59,5 @@ for i = 1, n do
   end
 end
 redis.call('HSET', KEYS[4], 'held', textOf(held))
-redis.call('ZADD', KEYS[3], now + amount(ARGV[4]), ARGV[3])
+redis.call('ZADD', KEYS[3], digits(now + amount(ARGV[4])), ARGV[3])
 return reply('EXTENDED', '', balances(n))

@@ -21,8 +21,10 @@ if not open then return reply('LEDGER_LOST') end
 
 local n = #KEYS - 6
 if #ARGV ~= 8 + 2 * n then return reply('INVALID_INPUT') end
-for i = 4, 7 do
-  if not amount(ARGV[i]) then return reply('INVALID_INPUT') end
+local actuals = {}
+for unit = 0, 3 do
+  actuals[unit] = amount(ARGV[4 + unit])
+  if not actuals[unit] then return reply('INVALID_INPUT') end
 end
 
 local hold = redis.call('HMGET', KEYS[6], 'state', 'units', 'held', 'charged', 'lines', 'late')
@@ -36,22 +38,24 @@ readCounters(7, 9, n)
 -- A hold that has ended is gone and its room may be taken: all that comes on top is overrun.
 local isOpen = phase == 'held' or phase == 'sent'
 local helds = amountsOf(isOpen and hold[3] or string.rep('0 ', n))
-local charged = amountsOf(isOpen and '0 0 0 0' or hold[4])
-if not helds or #helds ~= n or not charged or #charged ~= 4 then return reply('CORRUPT') end
+local charged = isOpen and {} or amountsOf(hold[4])
+if not helds or #helds ~= n then return reply('CORRUPT') end
+if not charged or not isOpen and #charged ~= 4 then return reply('CORRUPT') end
 
-local booked, overruns = {}, {}
+local booked, overruns, left, total = {}, {}, {}, {}
 for i = 1, n do
   local unit = UNITS[string.sub(hold[2], i, i)]
-  local actual = amount(ARGV[4 + unit])
-  local before = tonumber(committed[i]) or 0
+  local actual = actuals[unit]
+  local before, holding = tonumber(committed[i] or 0), tonumber(reserved[i] or 0)
   if actual > AMOUNT_MAX - before or actual > AMOUNT_MAX - (tonumber(overrun[i]) or 0) then
     return reply('INVALID_INPUT')
   end
-  if isOpen and (not reserved[i] or tonumber(reserved[i]) < helds[i]) then
+  if isOpen and (not reserved[i] or holding < helds[i]) then
     return reply('CORRUPT')
   end
-  booked[i] = math.max(actual - charged[1 + unit], -before)
+  booked[i] = math.max(actual - (charged[1 + unit] or 0), -before)
   overruns[i] = math.max(booked[i] - helds[i], 0)
+  left[i], total[i] = holding - helds[i], before + booked[i]
 end
 
 move()
@@ -61,8 +65,9 @@ for i = 1, n do
   if not committed[i] then begin(KEYS[5], key, string.sub(hold[2], i, i)) end
   detail[2 * i - 1] = digits(booked[i])
   detail[2 * i] = digits(overruns[i])
-  reserved[i] = redis.call('HINCRBY', key, 'reserved', digits(-helds[i]))
-  committed[i] = redis.call('HINCRBY', key, 'committed', detail[2 * i - 1])
+  -- What was read a moment ago cannot have moved: one command instead of two.
+  reserved[i], committed[i] = digits(left[i]), digits(total[i])
+  redis.call('HSET', key, 'reserved', reserved[i], 'committed', committed[i])
   if overruns[i] > 0 then
     overrun[i] = redis.call('HINCRBY', key, 'overrun', detail[2 * i])
   end

@@ -82,5 +82,5 @@ redis.call('HSET', KEYS[5], 'state', 'held', 'lines', ARGV[7], 'units', ARGV[8],
   'held', table.concat(ARGV, ' ', 9, 8 + n),
   'limits', table.concat(ARGV, ' ', 9 + n, 8 + 2 * n),
   'owner', ARGV[4], 'stub', ARGV[6])
-redis.call('ZADD', KEYS[3], now + leaseMs, ARGV[3])
+redis.call('ZADD', KEYS[3], digits(now + leaseMs), ARGV[3])
 return reply('RESERVED', '', balances(n))

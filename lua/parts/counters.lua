@@ -27,10 +27,9 @@ end
 local function balances(n)
   local list = {}
   for i = 1, n do
-    list[#list + 1] = text(committed[i])
-    list[#list + 1] = text(reserved[i])
-    list[#list + 1] = text(overrun[i])
-    list[#list + 1] = limits[i] or ''
+    local at = #list
+    list[at + 1], list[at + 2] = text(committed[i]), text(reserved[i])
+    list[at + 3], list[at + 4] = text(overrun[i]), limits[i] or ''
   end
   return list
 end

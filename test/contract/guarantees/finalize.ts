@@ -172,6 +172,27 @@ export const finalize: VerbContract<'finalize'> = {
       },
     },
     {
+      name: 'books after a reap the difference of each unit by itself',
+      async check({ ledger, pass }) {
+        const [a, r, t] = [newEnvelope('a'), newEnvelope('r'), newEnvelope('t')];
+        const lines = [line(a), line(r, { unit: 'requests' }), line(t, { unit: 'tokens' })];
+        const floor = amounts({ nano_usd: 30, tokens: 12, requests: 5 });
+        const id = await sentHold(ledger, lines, floor, leaseMs);
+        await pass(leaseMs + 1);
+        await ledger.reap([id]);
+        const used = amounts({ nano_usd: 50, tokens: 19, requests: 4 });
+        const { event } = await ledger.finalize(ending(id, used));
+        assert.deepEqual(
+          event?.lines.map(({ a: amount, o }) => [amount, o]),
+          [
+            [20, 20],
+            [-1, 0],
+            [7, 7],
+          ],
+        );
+      },
+    },
+    {
       name: 'gives back after a reap what was charged too much',
       async check({ ledger, pass }) {
         const a = newEnvelope();

@@ -4,7 +4,17 @@
 import assert from 'node:assert/strict';
 import { dump } from '../redis-only.js';
 import type { RedisGuarantee, RedisSubject } from '../redis-subject.js';
-import { counters, hold, line, newEnvelope, request, sentHold, usd } from '../subject.js';
+import {
+  counters,
+  ending,
+  hold,
+  LABEL,
+  line,
+  newEnvelope,
+  request,
+  sentHold,
+  usd,
+} from '../subject.js';
 
 const leaseMs = 60_000;
 
@@ -59,6 +69,23 @@ export const UNREADABLE: readonly RedisGuarantee[] = [
         const before = await dump(redis, ledger);
         const reply = await ledger.extend({ id, more: usd(5), leaseMs });
         assert.equal(reply.answer, 'INVALID_INPUT');
+        assert.deepEqual(await dump(redis, ledger), before);
+      }
+      await forget(subject);
+    },
+  },
+  {
+    name: 'finalize stops before its first write where a counter is no number',
+    async check(subject) {
+      const { ledger, redis } = subject;
+      for (const field of ['committed', 'reserved']) {
+        const a = newEnvelope();
+        const first = await hold(ledger, [line(a)]);
+        await ledger.finalize(ending(first, usd(1)));
+        const id = await hold(ledger, [line(newEnvelope('0')), line(a)]);
+        await redis.command('hset', ledger.keys.counter(a, LABEL), field, 'x');
+        const before = await dump(redis, ledger);
+        await assert.rejects(() => ledger.finalize(ending(id, usd(5))));
         assert.deepEqual(await dump(redis, ledger), before);
       }
       await forget(subject);
