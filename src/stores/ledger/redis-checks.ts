@@ -1,6 +1,6 @@
 // Whether a Redis may keep the ledger at all: asked at start, before the first call is admitted.
 // A Redis that evicts forgets what was spent, a replica refuses to write, an old one has no flags
-// on scripts; each is refused with the remedy.
+// on scripts, one of 32 bits cuts their integers; each is refused with the remedy.
 
 import { OperatorError } from '../../core/errors.js';
 import type { Redis } from '../../drivers/redis.js';
@@ -8,6 +8,8 @@ import { RedisUnavailable } from '../../drivers/redis-errors.js';
 
 export interface RedisFacts {
   version: string;
+  /** Of its architecture: '64', or '32'. */
+  bits: string;
   role: string;
   /** `maxmemory-policy`, and the bytes at which it would begin; 0 is no bound. */
   evictionPolicy: string;
@@ -46,6 +48,7 @@ export function factsOf(info: string, savePoints: string | undefined): RedisFact
   }
   return {
     version: fields.get('redis_version') ?? '',
+    bits: fields.get('arch_bits') ?? '',
     role: fields.get('role') ?? '',
     evictionPolicy: fields.get('maxmemory_policy') ?? '',
     memoryMaxBytes: Number(fields.get('maxmemory') ?? 0),
@@ -72,11 +75,17 @@ async function savePoints(redis: Redis): Promise<string | undefined> {
   }
 }
 
-function insist({ version, role, evictionPolicy }: RedisFacts): void {
+function insist({ version, bits, role, evictionPolicy }: RedisFacts): void {
   if (!(Number(version.split('.')[0]) >= VERSION_MAJOR_MIN)) {
     throw new OperatorError(
       `Redis ${version || 'of an unknown version'} is too old for block mode.`,
       `Use Redis ${VERSION_MAJOR_MIN}.0 or later: its scripts can be told apart by flags.`,
+    );
+  }
+  if (bits === '32') {
+    throw new OperatorError(
+      'Redis is a build of 32 bits, whose scripts cannot write an amount in whole.',
+      'Use a build of 64 bits.',
     );
   }
   if (role !== 'master') {
