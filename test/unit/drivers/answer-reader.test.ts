@@ -80,6 +80,15 @@ describe('an answer', () => {
     expect(readParts([CHUNKED]).headers).toEqual({ 'transfer-encoding': 'Chunked', 'x-a': '1, 2' });
   });
 
+  it('has no header that did not come, whatever its name is', () => {
+    const odd = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+    const { headers } = readParts([head('content-length: 0', ...odd.map((name) => `${name}: 1`))]);
+    const come = Object.entries(headers ?? {}).filter(([name]) => name !== 'content-length');
+    expect(come).toEqual(odd.map((name) => [name.toLowerCase(), '1']));
+    const none = readParts([head('content-length: 0')]).headers ?? {};
+    for (const name of odd) expect(none[name.toLowerCase()]).toBeUndefined();
+  });
+
   it('hands nothing on while it is held, and loses nothing', () => {
     for (let at = 1; at <= 13; at += 1) {
       expect(readParts([CHUNKED], at)).toMatchObject({ body: 'abc0123456789', done: true });
