@@ -37,6 +37,8 @@ export function heardClaims(
   claims: Attribution,
   complete: boolean,
 ): Attribution | Refused {
+  // Of most keys: nothing is decided, and all that is said is heard.
+  if (allowed === null && required.length === 0 && isEmpty(fixed)) return claims;
   const heard: Attribution = allowed === null ? { ...claims } : {};
   for (const dimension of [...(allowed ?? []), ...required]) {
     if (dimension === 'tags') {
@@ -55,6 +57,11 @@ export function heardClaims(
   return refuse('dimension_required', `This key needs ${SAID_BY[missing]} with every call.`, {
     param: SAID_BY[missing],
   });
+}
+
+function isEmpty(members: object): boolean {
+  for (const _name in members) return false;
+  return true;
 }
 
 function fix(

@@ -5,7 +5,7 @@ import { type Amounts, maxAmounts, NOTHING, type Unit } from '../../core/amount.
 import { parseOwnJson } from '../../core/json.js';
 import type { BookedLine, ReserveLine } from '../../core/line.js';
 import { AMOUNT_MAX } from '../../core/money.js';
-import type { Stub } from '../../core/usage-event.js';
+import type { Stub, UsageEvent } from '../../core/usage-event.js';
 import { areReapIds, isFinalizeRequest, isName } from './check-request.js';
 import type { FinalizeReply, FinalizeRequest, ReapReply, ReleaseReply } from './ledger.js';
 import {
@@ -43,8 +43,23 @@ export function finalize(state: MemoryState, request: FinalizeRequest): Finalize
   bury(state, hold, 'finalized', timeMs);
   const balances = balancesOf(hold.counters, hold.lines);
   const { seq, epoch } = state;
-  const event = { kind: 'base', lines, seq, epoch, atMs: timeMs, ...request.event } as const;
-  return { custodian, event, ...replyOf(state, 'FINALIZED', timeMs, balances) };
+  const event = eventOf(request, lines, state, timeMs);
+  return { answer: 'FINALIZED', balances, seq, epoch, timeMs, custodian, event };
+}
+
+// Member by member: of all that is booked here one is made for every call.
+function eventOf(
+  { event: { id, stub, reading, unbooked, actual, reason } }: FinalizeRequest,
+  lines: BookedLine[],
+  { seq, epoch }: MemoryState,
+  atMs: number,
+): UsageEvent {
+  const event: UsageEvent = { id, kind: 'base', lines, stub, seq, epoch, atMs };
+  if (reading) event.reading = reading;
+  if (unbooked) event.unbooked = unbooked;
+  if (actual) event.actual = actual;
+  if (reason !== undefined) event.reason = reason;
+  return event;
 }
 
 // The hold is gone and its room may be taken, so all that comes on top of the charge is overrun.
@@ -193,6 +208,7 @@ function bury(
   const { id, hash, lines } = hold;
   const expiresAtMs = timeMs + TOMBSTONE_MS;
   state.holds.delete(id);
-  const late = charged && { lines, charged };
-  state.tombstones.add({ id, expiresAtMs, hash, what, ...(late && { late }) }, timeMs);
+  const tombstone: Tombstone = { id, expiresAtMs, hash, what };
+  if (charged) tombstone.late = { lines, charged };
+  state.tombstones.add(tombstone, timeMs);
 }

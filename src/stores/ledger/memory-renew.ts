@@ -81,7 +81,8 @@ export function beat(state: MemoryState, request: BeatRequest): BeatReply {
     }
   }
   if (renewed > 0) state.seq += 1;
-  return { gone, ...replyOf(state, 'BEATEN', timeMs) };
+  const { seq, epoch } = state;
+  return { answer: 'BEATEN', balances: [], seq, epoch, timeMs, gone };
 }
 
 function endingOf(state: MemoryState, id: string, timeMs: number): Ending {
