@@ -14,7 +14,6 @@ import type { Clock } from './core/clock.js';
 import type { Refused } from './core/errors.js';
 import type { JsonObject } from './core/json.js';
 import type { Log } from './core/log.js';
-import { formatUsd } from './core/money.js';
 import type { Database } from './drivers/database.js';
 import { createFailpoints } from './drivers/failpoints.js';
 import type { Metrics } from './drivers/metrics.js';
@@ -24,13 +23,14 @@ import { createCallerDoors } from './edges/http/caller-doors.js';
 import { createProxy, type ProxyDeps } from './edges/http/proxy.js';
 import { createQuoteDoor } from './edges/http/quote-door.js';
 import { authenticate } from './flows/call/authenticate.js';
-import type { CallDeps, CallOptions, CallSummary } from './flows/call/deps.js';
+import type { CallDeps, CallOptions } from './flows/call/deps.js';
 import type { FitDeps } from './flows/call/fit.js';
 import { createHandle } from './flows/call/handle.js';
 import { createMarks } from './flows/call/marks.js';
 import { previewPrompt } from './flows/call/preview.js';
 import { quote } from './flows/call/quote.js';
 import { refuseModel } from './flows/call/resolve.js';
+import { summaryLine } from './flows/call/summary-line.js';
 import { envelopesFor } from './rules/budget/envelopes.js';
 import { budgetLines } from './rules/budget/tightest.js';
 import { withDefaults } from './rules/dialects/body-defaults.js';
@@ -246,34 +246,6 @@ function teller({ logLevel }: Config, log: Log, metrics: Metrics): CallDeps['tol
   if (!isTold) return (summary) => metrics.call(summary);
   return (summary) => {
     metrics.call(summary);
-    log.info(lineOf(summary), 'call');
+    log.info(summaryLine(summary), 'call');
   };
-}
-
-// Member by member: a line is made for every call, and what is undefined is not written.
-function lineOf(summary: CallSummary) {
-  const { costNanoUsd } = summary;
-  return {
-    requestId: summary.requestId,
-    operation: summary.operation,
-    outcome: summary.outcome,
-    status: summary.status,
-    code: summary.code,
-    agent: summary.agent,
-    model: summary.model,
-    provider: summary.provider,
-    stream: summary.stream,
-    attempts: summary.attempts,
-    inputTokens: summary.inputTokens,
-    outputTokens: summary.outputTokens,
-    firstByteMs: summary.firstByteMs,
-    costUsd: costNanoUsd === null ? undefined : formatUsd(costNanoUsd),
-    heldUsd: formatUsd(summary.heldNanoUsd),
-    overheadMs: round(summary.overheadMs),
-    durationMs: round(summary.durationMs),
-  };
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -1,6 +1,7 @@
 // A reading as JSON. It is written twice for a call (log and ledger), and member by member that
 // takes half of what JSON.stringify takes: names stay what they are, amounts are numbers.
 
+import { quoted } from './quoted.js';
 import type { Usage } from './usage.js';
 import type { Reading } from './usage-event.js';
 
@@ -46,19 +47,4 @@ function isPlain(usage: Usage): boolean {
   return (
     audioInput === 0 && audioOutput === 0 && imageInput === 0 && webSearches === 0 && requests === 1
   );
-}
-
-const WORDS_MAX = 1_000;
-const WORD_CHARS_MAX = 128;
-const words = new Map<string, string>();
-
-// The same few names and reasons come again and again.
-function quoted(word: string): string {
-  const known = words.get(word);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(word);
-  if (word.length > WORD_CHARS_MAX) return text;
-  if (words.size >= WORDS_MAX) words.clear();
-  words.set(word, text);
-  return text;
 }

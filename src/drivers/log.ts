@@ -5,7 +5,8 @@
 
 import { destination } from 'pino';
 import { isJsonObject, parseJson } from '../core/json.js';
-import type { Log, LogFields } from '../core/log.js';
+import { type Log, type LogFields, LogMembers } from '../core/log.js';
+import { quoted } from '../core/quoted.js';
 import { realClock } from './clock.js';
 
 export interface LogOptions {
@@ -52,8 +53,8 @@ export function openLog(options: LogOptions): OpenLog {
   const say = (level: Level) => {
     if (LEVELS[level] < LEVELS[options.level]) return () => {};
     const head = `{"level":${LEVELS[level]},"time":`;
-    return (fields: LogFields, message: string) => {
-      const members = `${realClock.nowMs()},${membersOf(fields)}"msg":${JSON.stringify(message)}`;
+    return (fields: LogFields | LogMembers, message: string) => {
+      const members = `${realClock.nowMs()},${membersOf(fields)}"msg":${quoted(message)}`;
       const text = `${head}${members}}\n`;
       const clean = mask(text, secrets);
       writeLine(options.pretty ? prettyLine(clean) : clean, level);
@@ -100,7 +101,8 @@ function openOut() {
 }
 
 /** The members of a line with a comma behind them; empty where there are none. */
-function membersOf(fields: LogFields): string {
+function membersOf(fields: LogFields | LogMembers): string {
+  if (fields instanceof LogMembers) return `${fields.text},`;
   let plain = fields;
   for (const name in fields) {
     if (fields[name] instanceof Error) plain = { ...plain, [name]: errorFields(fields[name]) };
