@@ -1,7 +1,8 @@
 // The log: one JSON object a line for machines, one short line for people at a terminal. Whatever
 // is said, a registered secret never leaves through here: lines are searched for the values
 // themselves, so it does not matter in which field or message one was hidden. A line is put
-// together by one JSON.stringify, and lines of calls are gathered before they are written.
+// together by one JSON.stringify, that of a call comes as JSON; they are gathered before they are
+// written.
 
 import { destination } from 'pino';
 import { isJsonObject, parseJson } from '../core/json.js';
