@@ -63,6 +63,12 @@ export function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
+/** A password for a Redis that wants none: clients go on, and Redis takes that for no failure. */
+export function isPasswordNotWanted(error: unknown): boolean {
+  const text = error instanceof RedisUnavailable ? error.text : `${error}`;
+  return text.includes('without any password configured');
+}
+
 /** What a rejected command of the client means. */
 export function unavailable(error: unknown): RedisUnavailable {
   if (error instanceof RedisUnavailable) return error;

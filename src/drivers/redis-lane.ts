@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { CommandWriter } from './redis-commands.js';
 import { TIMED_OUT } from './redis-deadlines.js';
-import { isNoScript, RedisUnavailable, ReplyError } from './redis-errors.js';
+import { isNoScript, isPasswordNotWanted, RedisUnavailable, ReplyError } from './redis-errors.js';
 import type { ScriptCall } from './redis-interface.js';
 import type { Argument } from './redis-prepared.js';
 import { type RedisReply, ReplyReader } from './redis-replies.js';
@@ -26,6 +26,8 @@ export interface LaneOptions {
   forgotten(call: ScriptCall): Promise<unknown>;
   /** Told of every failed command; what it answers is what the command rejects with. */
   failed(error: RedisUnavailable | ReplyError): Error;
+  /** Told why a connection that was tried cannot be used. */
+  unusable(error: unknown): void;
 }
 
 class Waiting {
@@ -118,13 +120,21 @@ export class Lane {
           this.#lost(socket);
         });
       });
-      await Promise.all(greeting.map(([name, ...args]) => this.command(name, args)));
+      await Promise.all(greeting.map(([name, ...args]) => this.#greet(name, args)));
       this.#isUp = socket === this.#socket;
-    } catch {
-      // Told by `failed` where a command was refused; the client beside it tells why it cannot.
+    } catch (error) {
+      this.#options.unusable(error);
       socket.destroy();
     } finally {
       cancel();
+    }
+  }
+
+  async #greet(name: string, args: readonly string[]): Promise<void> {
+    try {
+      await this.command(name, args);
+    } catch (error) {
+      if (!isPasswordNotWanted(error)) throw error;
     }
   }
 

@@ -44,6 +44,7 @@ class IoRedis implements Redis {
   #isCorked = false;
   #isClosed = false;
   #unanswered = 0;
+  #unusable = '';
   #stopProbing: (() => void) | undefined;
 
   constructor(config: RedisConfig) {
@@ -79,7 +80,18 @@ class IoRedis implements Redis {
       retryMs: LANE_RETRY_MS,
       forgotten: (call) => this.#eval(call),
       failed: (error) => this.#fail(unavailable(error)),
+      unusable: (error) => this.#tellUnusable(unavailable(error)),
     });
+  }
+
+  // Once, and not each time it is tried again. That Redis is away the client tells.
+  #tellUnusable({ reason, text }: RedisUnavailable): void {
+    if (reason === 'closed' || reason === 'timeout' || text === this.#unusable) return;
+    this.#unusable = text;
+    this.#log?.warn(
+      { reason, text },
+      'Redis refused a second connection; scripts go by the first.',
+    );
   }
 
   get isUp(): boolean {

@@ -14,12 +14,14 @@ let server: Server | undefined;
 let lane: Lane | undefined;
 const sockets: Socket[] = [];
 const failures: Error[] = [];
+const unusable: unknown[] = [];
 
 afterEach(() => {
   lane?.drop();
   for (const socket of sockets.splice(0)) socket.destroy();
   server?.close();
   failures.length = 0;
+  unusable.length = 0;
 });
 
 /** Answers each command by what `reply` says of its words. */
@@ -50,6 +52,7 @@ function laneTo(url: string): Lane {
       failures.push(error);
       return error;
     },
+    unusable: (error) => unusable.push(error),
   });
   return lane;
 }
@@ -117,8 +120,21 @@ test('it is not up where the user is refused, and tries again', async () => {
   await own.open();
   expect(own.isUp).toBe(false);
   expect(failures[0]?.message).toBe('WRONGPASS invalid');
+  expect(unusable).toEqual([failures[0]]);
   await expect.poll(() => own.isUp).toBe(true);
 });
+
+test('a password that the server does not want is no reason to stay away', async () => {
+  const port = await serve(([name]) =>
+    name === 'auth' ? `-ERR AUTH <password> ${NOT_WANTED}\r\n` : '$-1\r\n',
+  );
+  const own = laneTo(`redis://:pw@127.0.0.1:${port}`);
+  await own.open();
+  expect(own.isUp).toBe(true);
+  expect(unusable).toEqual([]);
+});
+
+const NOT_WANTED = 'called without any password configured for the default user.';
 
 test('it gives up a server that takes the connection and says nothing', async () => {
   const port = await serve(() => '');
@@ -130,6 +146,7 @@ test('it gives up a server that takes the connection and says nothing', async ()
     ...{ commandTimeoutMs: 30, openTimeoutMs: 1_000, retryMs: 60_000 },
     forgotten: async () => undefined,
     failed: (error) => error,
+    unusable: () => undefined,
   });
   await lane.open();
   expect(lane.isUp).toBe(false);
