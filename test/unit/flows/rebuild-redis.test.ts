@@ -34,6 +34,7 @@ function setup(events: readonly UsageEvent[]) {
       drained: (batch: DrainBatch) => void kept.splice(0, batch.events.length),
     } as unknown as DrainSource,
     ledger: {
+      outliveRestart: async () => {},
       witness: () => {},
       state: async () => ({ open: false, epoch: EPOCH, seq: 9, timeMs: 0, held: 0 }),
     } as unknown as LosableLedger,
