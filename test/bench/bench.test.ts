@@ -24,5 +24,5 @@ test('an unknown scenario is refused with the names of those that there are', as
   const bench = ['--import', 'tsx', 'bench/main.ts', '--only', 'smal-call'];
   const told = await run(process.execPath, bench, { cwd: ROOT }).catch((error) => error);
   expect(told.code).toBe(2);
-  expect(told.stdout).toContain('small-call');
+  expect(told.stderr).toContain('small-call');
 });
