@@ -54,13 +54,14 @@ export async function smallCall(bench: Bench): Promise<Outcome> {
 }
 
 const PURSER = sides.purser('purser, 4 envelopes');
+// Those whose ratio matters stand beside the bare proxy: a machine's speed changes in minutes.
 const ALL = [
-  ...[sides.direct, sides.nginx, sides.bareProxy, PURSER],
-  sides.purser('purser, 1 envelope', { envelopes: 1 }),
+  ...[sides.direct, sides.nginx, sides.portkey],
   sides.purser('purser, 8 envelopes', { envelopes: 8 }),
   sides.purser('purser, PostgreSQL', { postgres: true }),
   sides.purser('purser, Redis + PostgreSQL', { redis: true, postgres: true }),
-  sides.portkey,
+  ...[sides.bareProxy, PURSER],
+  sides.purser('purser, 1 envelope', { envelopes: 1 }),
 ];
 
 function variantsOf(bench: Bench, side: sides.Side): Variant[] {
@@ -155,20 +156,30 @@ const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds';
 function figuresOf(rounds: readonly Row[]): Record<string, number> {
   const of = (variant: string, column: string) =>
     median(rounds.filter((row) => row.variant === variant).map((row) => Number(row[column])));
-  const rate = (variant: string) => of(variant, 'calls/s');
+  // Of each round by itself: what was measured minutes apart is not compared.
+  const ratio = (column: string, variant: string, to: string) =>
+    median(
+      rounds
+        .filter((row) => row.variant === variant)
+        .map((row) => {
+          const other = rounds.find((one) => one.variant === to && one.round === row.round);
+          return Number(row[column]) / Number(other?.[column]);
+        }),
+    );
+  const rate = (variant: string, to = 'bare proxy') => ratio('calls/s', variant, to);
   // Rows that are written after the last call are in this one, and not in calls/s.
-  const cpu = (variant: string) => of('bare proxy', 'CPU µs/call') / of(variant, 'CPU µs/call');
+  const cpu = (variant: string) => 1 / ratio('CPU µs/call', variant, 'bare proxy');
   const added = (variant: string) => of(variant, 'alone p50 µs') - of('direct', 'alone p50 µs');
   return Object.fromEntries(
     [
-      ['small-call.embedded', rate('purser, 4 envelopes') / rate('bare proxy')],
-      ['small-call.redis', rate('purser, Redis + PostgreSQL') / rate('bare proxy')],
-      ['small-call.postgres', rate('purser, PostgreSQL') / rate('bare proxy')],
+      ['small-call.embedded', rate('purser, 4 envelopes')],
+      ['small-call.redis', rate('purser, Redis + PostgreSQL')],
+      ['small-call.postgres', rate('purser, PostgreSQL')],
       ['small-call.embedded-cpu', cpu('purser, 4 envelopes')],
       ['small-call.redis-cpu', cpu('purser, Redis + PostgreSQL')],
-      ['small-call.unseen', rate('purser, unseen prompt') / rate('bare proxy')],
-      ['small-call.nginx', rate('purser, 4 envelopes') / rate('nginx')],
-      ['small-call.peer', rate('purser, 4 envelopes') / rate('portkey')],
+      ['small-call.unseen', rate('purser, unseen prompt')],
+      ['small-call.nginx', rate('purser, 4 envelopes', 'nginx')],
+      ['small-call.peer', rate('purser, 4 envelopes', 'portkey')],
       ['small-call.added', added('purser, 4 envelopes') / added('nginx')],
     ].filter((entry): entry is [string, number] => Number.isFinite(entry[1]) && entry[1] !== 0),
   );
