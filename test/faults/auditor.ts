@@ -168,17 +168,26 @@ export class WireAuditor {
     if (first.epoch !== now) this.#fail(first, `epoch ${now}`);
     if (first.seq > this.#books.seq + 1) return false;
     if (first.seq < this.#books.seq) this.#fail(first, `MONO: seq ${this.#books.seq}`);
-    if (first.seq === this.#books.seq) this.#replayAll(undefined, group);
-    else this.#replayAll(this.#mutationOf(group), group);
+    if (first.seq === this.#books.seq) {
+      this.#replayAll(undefined, group);
+    } else {
+      const mutation = this.#mutationOf(group);
+      if (!mutation) return false;
+      this.#replayAll(mutation, group);
+    }
     this.#replayed += group.length;
     return true;
   }
 
-  // Where several could be the mutation, the others say which of them was.
-  #mutationOf(group: readonly Spoken[]): Spoken {
+  // Who moved is told its own seq. Where nobody was, the mutation is not heard of yet, or was not
+  // answered: what came after it at the same seq is no mutation, though it might have been one. Where
+  // several could be, the others say which of them was.
+  #mutationOf(group: readonly Spoken[]): Spoken | undefined {
+    if (!group.some(({ last, seq }) => last === seq)) return undefined;
     const expected = group.map((one) => this.#expect(one.asked, one.timeMs, one));
     const could = group.filter(
-      ({ answer }, i) => expected[i]!.change !== undefined && expected[i]!.answer === answer,
+      ({ answer, last, seq }, i) =>
+        last === seq && expected[i]!.change !== undefined && expected[i]!.answer === answer,
     );
     if (could.length === 0) this.#fail(group[0]!, `a mutation, ${expected[0]!.answer}`);
     const before = this.#books;
